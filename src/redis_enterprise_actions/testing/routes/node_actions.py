@@ -3,9 +3,9 @@
 Vendor pages: requests/nodes/actions, requests/cluster/actions, objects/action. All error codes
 but `action_not_found` are guesses, and so are these: an unknown action on a node is answered 404,
 as its page has no status for it; a node that is down is answered as one that was not bootstrapped;
-a removed node is unknown to each call that
-would start an action on it, while its results are known; the cluster's actions cannot be
-cancelled ("currently no actions are supported"), nor their results be removed.
+a removed node is unknown to each call that would start an action on it, while its results are
+known; the cluster's actions cannot be cancelled ("currently no actions are supported"), nor their
+results be removed.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Final, cast, get_args
 from aiohttp import web
 
 from redis_enterprise_actions.testing.clock import loop_time
-from redis_enterprise_actions.testing.server.requests import error_response, read_body
+from redis_enterprise_actions.testing.server.requests import error_response, parse_uid, read_body
 from redis_enterprise_actions.testing.settings import is_since
 from redis_enterprise_actions.testing.state.node_actions import ClusterActionName, NodeActionName
 
-from .nodes import member_uid, parse_uid
+from .nodes import member_uid
 
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import web
 
 from redis_enterprise_actions.testing.clock import loop_time
-from redis_enterprise_actions.testing.server.requests import error_response
+from redis_enterprise_actions.testing.server.requests import error_response, parse_uid
 
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ _BUILDS: Final = {
     "8.2": "8.2.0-25",
 }
 # The same on all nodes; fields and types are those that were seen on a cluster.
-_MAX_DIGITS: Final = 18  # of a uid
 _HARDWARE: Final = {"cores": 4, "total_memory": 16 * 1024**3}
 _INSTALLED: Final = {
     "accept_servers": True,
@@ -145,10 +144,6 @@ class NodeRoutes:
 def address(uid: int) -> str:
     """Return the address of a node inside the cluster's network."""
     return f"10.0.0.{uid}"
-
-
-def parse_uid(text: str) -> int | None:
-    return int(text) if text.isdecimal() and len(text) <= _MAX_DIGITS else None
 
 
 def find_member(text: str, actions: NodeActionRegistry) -> int:

@@ -20,12 +20,18 @@ _ERRORS: Final[Mapping[int, type[web.HTTPException]]] = {
 }
 # The API reads these from the query alone; in a body they mean nothing.
 _QUERY_PARAMETERS: Final = frozenset({"dry_run", "only_failovers", "max_operations"})
+_MAX_DIGITS: Final = 18  # of a uid
 
 
 def error_response(status: int, code: str, description: str) -> web.HTTPException:
     """Return an answer with a status and an error object, as an exception to raise."""
     text = json.dumps({"error_code": code, "description": description})
     return _ERRORS[status](text=text, content_type="application/json")
+
+
+def parse_uid(text: str) -> int | None:
+    """Return the uid in a path or a body, or None if it is no number, or a very long one."""
+    return int(text) if text.isdecimal() and len(text) <= _MAX_DIGITS else None
 
 
 async def read_object(request: web.Request) -> dict[str, object] | None:

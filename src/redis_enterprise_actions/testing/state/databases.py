@@ -7,7 +7,7 @@ from math import inf
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
 from redis_enterprise_actions.testing.clock import loop_time
-from redis_enterprise_actions.testing.server.requests import error_response
+from redis_enterprise_actions.testing.server.requests import error_response, parse_uid
 
 from .actions import SUCCESSES, FakeAction, start_action
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from .actions import Plan
 
 
-_MAX_DIGITS: Final = 18  # of a uid
 _FIRST_PORT: Final = 10000  # of the range in which the cluster chooses ports of endpoints
 # The secret of every database object: it may show up in no message and no log.
 DATABASE_SECRET: Final = "fake-database-secret"  # noqa: S105 - of a database that is not there
@@ -306,14 +305,14 @@ class DatabaseRegistry:
 
     def get(self, uid: str) -> FakeDatabase:
         """Return the database of a path; answer 404 if there is none."""
-        database = self.find(_parse_uid(uid))
+        database = self.find(parse_uid(uid) or 0)
         if database is None:
             raise _not_found()
         return database
 
     def get_shown(self, uid: str) -> FakeDatabase:
         """Return the database of a path as the cluster shows it; answer 404 if there is none."""
-        database = self._shown(_parse_uid(uid))
+        database = self._shown(parse_uid(uid) or 0)
         if database is None:
             raise _not_found()
         return database
@@ -327,7 +326,7 @@ class DatabaseRegistry:
 
     def get_of_shard(self, uid: str) -> FakeDatabase:
         """Return the database that a shard is of; answer 404 if there is no such shard."""
-        shard = _parse_uid(uid)
+        shard = parse_uid(uid) or 0
         database = self.find((shard + 1) // 2)
         if database is None or shard not in database.shard_list(loop_time()):
             raise error_response(404, "shard_not_exist", f"there is no shard {uid}")
@@ -391,11 +390,6 @@ def busy() -> web.HTTPException:
     answered so, too, is a guess.
     """
     return error_response(409, "db_busy", "the database is busy")
-
-
-def _parse_uid(uid: str) -> int:
-    """Return the number in a path, or 0, which is no uid."""
-    return int(uid) if uid.isdecimal() and len(uid) <= _MAX_DIGITS else 0
 
 
 def _not_found() -> web.HTTPException:
