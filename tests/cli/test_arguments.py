@@ -13,12 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from redis_enterprise_actions import UsageError
-from redis_enterprise_actions._cli.arguments import (
-    name_and_value,
-    parse_arguments,
-    parse_statuses,
-    read_data,
-)
+from redis_enterprise_actions._cli.arguments import parse_arguments
+from redis_enterprise_actions._cli.calls.arguments import name_and_value
+from redis_enterprise_actions._cli.calls.body import read_data
+from redis_enterprise_actions._cli.listing.arguments import parse_statuses
 from redis_enterprise_actions._cli.wait.follow import StopCondition
 from redis_enterprise_actions._client.http.redaction import Secret
 from redis_enterprise_actions._model.text import one_line
@@ -386,7 +384,7 @@ def test_wrong_usage_of_other_commands(
 @pytest.mark.parametrize("until", list(StopCondition))
 def test_until(until: StopCondition) -> None:
     """Each stop condition has an option."""
-    assert parse_arguments(["wait", "x", f"--{until}"]).until is until
+    assert parse_arguments(["wait", "x", f"--{until}"]).until == until
 
 
 @pytest.mark.parametrize("command", [["wait", "x"], ["submit", "POST", "/v1/bdbs"]])

@@ -9,9 +9,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, Final, cast
 
-from redis_enterprise_actions._client.config.profiles import profile_names
-from redis_enterprise_actions._model.action import Phase
-from redis_enterprise_actions._model.errors import UsageError
+from .help import LOCAL_CODES
+from .output import write_output
 
 
 if TYPE_CHECKING:
@@ -19,7 +18,32 @@ if TYPE_CHECKING:
 
     from argcomplete.completers import BaseCompleter
 
+    from .execution import Execution
+    from .parser import CommandParser
+
 SHELLS: Final = ("bash", "zsh", "fish")
+
+
+def add_completion(command: CommandParser) -> None:
+    """Add the arguments of `completion`."""
+    command.describe(
+        "Print the script for Tab completion of commands, options, choices, files and profiles.",
+        examples=[
+            'eval "$(redis-actions completion bash)"     in ~/.bashrc',
+            'eval "$(redis-actions completion zsh)"      in ~/.zshrc, after compinit',
+            "redis-actions completion fish | source      in ~/.config/fish/config.fish",
+        ],
+        exit_codes=LOCAL_CODES,
+        notes="Tab sends no request. The extra cli installs what this needs.",
+    )
+    text = f"the shell that runs the script: {', '.join(SHELLS)}"
+    command.add_argument("shell", choices=SHELLS, metavar="SHELL", help=text)
+
+
+def run_completion(args: argparse.Namespace, _: Execution) -> int:
+    """Print the script."""
+    write_output(f"{completion_script(args.shell)}\n")
+    return 0
 
 
 def completion_script(shell: str) -> str:
@@ -30,15 +54,22 @@ def completion_script(shell: str) -> str:
     try:
         from argcomplete.shell_integration import shellcode  # noqa: PLC0415 - an extra, needed only here
     except ImportError:
+        from redis_enterprise_actions._model.errors import UsageError  # noqa: PLC0415 - Tab does not need it
+
         raise UsageError(
             "completion needs argcomplete: pip install 'redis-enterprise-actions[cli]'"
         ) from None
     return str(shellcode(["redis-actions"], shell=shell, use_defaults=False))
 
 
+def is_completing() -> bool:
+    """Return True if a shell asks for completions."""
+    return "_ARGCOMPLETE" in os.environ
+
+
 def answer_completion(parser: argparse.ArgumentParser) -> None:
     """Print completions and exit, if a shell asks for them; otherwise return."""
-    if "_ARGCOMPLETE" not in os.environ:
+    if not is_completing():
         return
     try:
         from argcomplete import autocomplete  # noqa: PLC0415 - as above
@@ -56,8 +87,12 @@ def _completions(prefix: str, action: argparse.Action, **_: object) -> list[str]
 
         return list(FilesCompleter()(prefix))
     if action.metavar == "PROFILE":
+        from redis_enterprise_actions._client.config.profiles import profile_names  # noqa: PLC0415 - slow, and needed only here
+
         return profile_names()
     if action.metavar == "STATUS":
+        from redis_enterprise_actions._model.action import Phase  # noqa: PLC0415 - as above
+
         typed, comma, _word = prefix.rpartition(",")
         return [f"{typed}{comma}{phase}" for phase in Phase]
     return []

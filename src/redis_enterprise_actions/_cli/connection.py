@@ -1,4 +1,4 @@
-"""Connection options of the command, and the client that they ask for.
+"""The client that the connection options ask for.
 
 A password or a token comes from the environment, a file, the keyring or a prompt, never from an
 argument, which other users could see.
@@ -6,11 +6,9 @@ argument, which other users could see.
 
 from __future__ import annotations
 
-import argparse
 import getpass
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from redis_enterprise_actions._client.client import ActionsClient
 from redis_enterprise_actions._client.config.options import env_setting
@@ -20,31 +18,12 @@ from redis_enterprise_actions._client.config.secrets import read_secret
 from redis_enterprise_actions._client.http.redaction import Secret
 from redis_enterprise_actions._model.errors import UsageError
 
-from .durations import parse_interval
-
 
 if TYPE_CHECKING:
-    from redis_enterprise_actions._client.config.resolve import ResolvedOptions
+    import argparse
+    from pathlib import Path
 
-ENVIRONMENT: Final = """\
-environment:
-  REDIS_ENTERPRISE_URL              the cluster's REST API, such as https://cluster.example.com:9443,
-                                    or those of its nodes, with spaces between them
-  REDIS_ENTERPRISE_TRUSTED_HOSTS    other hosts that its nodes may redirect to
-  REDIS_ENTERPRISE_USER             the user's name, often an e-mail address
-  REDIS_ENTERPRISE_PASSWORD         the password; it is never an argument
-  REDIS_ENTERPRISE_AUTH             "basic", or "jwt" to send the password for tokens only
-  REDIS_ENTERPRISE_TOKEN            a token to send instead
-  REDIS_ENTERPRISE_CLIENT_CERT      a PEM file with a client certificate
-  REDIS_ENTERPRISE_CLIENT_KEY       a PEM file with its key, if the key is in a file of its own
-  REDIS_ENTERPRISE_CA_CERT          a PEM file with the CA that signed the cluster's certificate
-  REDIS_ENTERPRISE_FINGERPRINT      the SHA-256 fingerprint of the one certificate to trust
-  REDIS_ENTERPRISE_INSECURE         "true", "1", "yes" or "on" accepts any certificate
-  REDIS_ENTERPRISE_REQUEST_TIMEOUT  how long one request may take, such as 1m
-  REDIS_ACTIONS_PROFILE             the profile to take the rest from
-  REDIS_ACTIONS_CONFIG              the file of profiles, not ~/.config/redis-actions/config.toml
-  REDIS_ACTIONS_TRACEBACK           "1" prints the traceback of an unexpected error, which
-                                    may show secrets"""
+    from redis_enterprise_actions._client.config.resolve import ResolvedOptions
 
 
 def client_from_args(args: argparse.Namespace) -> ActionsClient:
@@ -109,45 +88,3 @@ def _ask_password() -> Secret:
         return Secret(getpass.getpass("Password: "))
     except EOFError:
         raise UsageError("no password") from None
-
-
-def connection_options() -> argparse.ArgumentParser:
-    """Return the parser of the options of all commands that connect to a cluster."""
-    options = argparse.ArgumentParser(add_help=False)
-    text = "each overrides its environment variable, which overrides the profile"
-    group = options.add_argument_group("connection", text)
-    text = "the profile to take the rest from (REDIS_ACTIONS_PROFILE)"
-    group.add_argument("--profile", metavar="PROFILE", help=text)
-    text = "the cluster's REST API, or a node's; can be repeated (REDIS_ENTERPRISE_URL)"
-    group.add_argument("--url", action="append", help=text)
-    group.add_argument("--user", metavar="NAME", help="the user's name (REDIS_ENTERPRISE_USER)")
-    text = "holds the password (REDIS_ENTERPRISE_PASSWORD is the password itself)"
-    group.add_argument("--password-file", type=Path, metavar="FILE", help=text)
-    for name in ("--password", "--token"):
-        group.add_argument(name, nargs="?", action=_RefuseSecret, help=argparse.SUPPRESS)
-    text = "send the password with each request, or for tokens only (REDIS_ENTERPRISE_AUTH)"
-    group.add_argument("--auth", choices=("basic", "jwt"), help=text)
-    text = "holds a token to send instead (REDIS_ENTERPRISE_TOKEN is the token itself)"
-    group.add_argument("--token-file", type=Path, metavar="FILE", help=text)
-    text = "PEM file of a client certificate (REDIS_ENTERPRISE_CLIENT_CERT)"
-    group.add_argument("--client-cert", metavar="FILE", help=text)
-    text = "PEM file of its key, if the key is in a file of its own (REDIS_ENTERPRISE_CLIENT_KEY)"
-    group.add_argument("--client-key", metavar="FILE", help=text)
-    text = "PEM file of the CA to trust (REDIS_ENTERPRISE_CA_CERT)"
-    group.add_argument("--ca-cert", metavar="FILE", help=text)
-    text = "SHA-256 of the one certificate to trust (REDIS_ENTERPRISE_FINGERPRINT)"
-    group.add_argument("--fingerprint", metavar="HEX", help=text)
-    text = "accept any certificate (REDIS_ENTERPRISE_INSECURE)"
-    group.add_argument("--insecure", action="store_true", help=text)
-    text = "a host to follow redirects to; can be repeated (REDIS_ENTERPRISE_TRUSTED_HOSTS)"
-    group.add_argument("--trusted-host", action="append", metavar="HOST", help=text)
-    text = "limit of one request (default: 30s; REDIS_ENTERPRISE_REQUEST_TIMEOUT)"
-    group.add_argument("--request-timeout", type=parse_interval, metavar="TIME", help=text)
-    return options
-
-
-class _RefuseSecret(argparse.Action):
-    """Option that refuses a secret on the command line, without repeating it as argparse would."""
-
-    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        parser.error("a secret must not be an argument: use the environment or a file")

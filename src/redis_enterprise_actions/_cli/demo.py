@@ -16,7 +16,22 @@ from .output import print_line
 
 
 if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Coroutine
+
     from redis_enterprise_actions.testing import Version
+
+    from .execution import Execution
+
+
+def run_fake_cluster(args: argparse.Namespace, _: Execution) -> Coroutine[object, object, int]:
+    """Return the fake cluster, which runs until it is cancelled."""
+    return serve_fake_cluster(args.port, args.version)
+
+
+def run_demo(_: argparse.Namespace, __: Execution) -> Coroutine[object, object, int]:
+    """Return the demonstration."""
+    return demonstrate()
 
 
 async def serve_fake_cluster(port: int, version: Version) -> NoReturn:
@@ -65,7 +80,7 @@ async def serve_fake_cluster(port: int, version: Version) -> NoReturn:
             await asyncio.sleep(3600)
 
 
-async def run_demo() -> int:
+async def demonstrate() -> int:
     """Await several actions on a fake cluster; return 0 if they ended as planned."""
     clock = asyncio.get_running_loop().time
     began = clock()

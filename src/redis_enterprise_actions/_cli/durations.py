@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 
-from redis_enterprise_actions._client.pacing.durations import parse_duration
-
 
 def parse_time(text: str) -> float:
     """Return a duration such as `90`, `1.5m` or `1h30m` in seconds."""
+    from redis_enterprise_actions._client.pacing.durations import parse_duration  # noqa: PLC0415 - --help and Tab do not need it
+
     try:
         return parse_duration(text)
     except ValueError:

@@ -1,121 +1,161 @@
-"""Examples and exit codes at the end of each subcommand's help."""
+"""Layout of the help of the command and its subcommands.
+
+argparse's own layout has the usage first and the examples last, and differs between versions of
+Python.
+"""
 
 from __future__ import annotations
 
 import argparse
-from typing import Final
+import textwrap
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 
-_EXAMPLES: Final = {
-    "list": """\
-  redis-actions list --status running,failed
-  redis-actions list --name 'SM*' --bdb 3
-  redis-actions list --json | jq -r 'select(.progress > 50).uid'
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterable, Mapping, Sequence
 
-On a terminal, list prints a table. In a pipe, each line is an action, as fields
-between tabs: the reference for wait, name and object, status, percent done,
-state or reason of a failure, and age in seconds; - stands for none. wait takes
-the same filters.
-""",
-    "watch": """\
-  redis-actions watch --status running
-  redis-actions watch --node 2 --interval 30s
-  redis-actions watch --once | awk -F '\\t' '$6 > 3600 { print $1 }'
+CONNECTION: Final = "connection"  # title of the group of options that is a topic of its own
+_MAX_WIDTH: Final = 100  # characters: longer lines are hard to read
+_MIN_WIDTH: Final = 20
+_NARROW: Final = 60  # in narrower terminals, descriptions have lines of their own
+_COLUMN: Final = 24  # the most that names take in front of their descriptions
 
-On a terminal, watch is a live view, until Ctrl-C. Elsewhere, and without rich
-(which the extra cli installs), it prints a line for each change. A list that
-the user's role does not permit is left out.
-""",
-    "doctor": """\
-  redis-actions doctor --profile prod
-  redis-actions doctor --timeout 3s
-  redis-actions doctor --json | jq -r 'select(.level == "failure").advice'
-
-Checks the settings; DNS, TCP, TLS, HTTP and the clock of each node; and the
-credentials, versions and permissions. Each check prints a line: ok, warning or
-failure, and what to do about it. doctor changes nothing. It sends one request
-to each node and seven more, or a few more with tokens. Exit code 5 means that a
-check failed.
-""",
-    "get": """\
-  redis-actions get 6c93e2a5-3f7e-4f2e-9a5b-0b0f5a0f5a0f
-  redis-actions get "$uid" --json | jq .progress
-""",
-    "wait": """\
-  redis-actions wait "$uid" --timeout 30m --report deploy.html
-  redis-actions wait node:1/maintenance_on crdb:"$id" export:3 --fail-fast
-  redis-actions wait "$uid" --output plain --keep-alive 30s
-  redis-actions wait --status running --bdb 3 --name 'SM*' --allow-empty
-  curl -n -X DELETE "$url/v1/bdbs/3" | redis-actions wait -
-  redis-actions wait "$uid" --hook 'notify "$REDIS_ACTIONS_OUTCOME"'
-""",
-    "submit": """\
-  redis-actions submit POST /v1/bdbs/1/upgrade --wait --timeout 1h
-  redis-actions submit PUT /v1/bdbs/1 --data @changes.json --busy-timeout 10m
-  ref=$(redis-actions submit POST /v1/nodes/1/actions/maintenance_on)
-""",
-    "cancel": """\
-  redis-actions cancel node:1/maintenance_on
-""",
-    "fake-cluster": """\
-  redis-actions fake-cluster --version 7.8
-""",
-    "demo": """\
-  redis-actions demo
-""",
-    "profiles": """\
-  redis-actions profiles
-  redis-actions list --profile prod
-
-Profiles are in ~/.config/redis-actions/config.toml, unless XDG_CONFIG_HOME or
-REDIS_ACTIONS_CONFIG is set; on Windows, in %APPDATA%\\redis-actions:
-  default = "prod"
-
-  [profiles.prod]
-  url = ["https://node1.example.com:9443", "https://node2.example.com:9443"]
-  user = "ops@example.com"
-  password_file = "prod-password"
-
-A profile may have: url, user, password_file, token_file, keyring, auth,
-ca_cert, fingerprint, insecure, client_cert, client_key, trusted_hosts,
-request_timeout. Relative paths are relative to the folder of the file. The file
-holds no password; a file that holds one must not be readable by other users.
-Options override environment variables, which override the profile. A profile's
-secrets, and the certificates that it trusts, apply to its own URLs only.
-
-This command prints name, URLs, user, and default or -, between tabs.
-""",
-    "login": """\
-  redis-actions login --profile prod
-  redis-actions login --url https://cluster.example.com:9443 --user ops
-
-login asks for the password, or reads it from --password-file, and stores it for
-this user at this host. Profiles with "keyring = true" use it. The extra keyring
-installs what this needs.
-""",
-    "logout": """\
-  redis-actions logout --profile prod
-""",
-    "completion": """\
-  eval "$(redis-actions completion bash)"     in ~/.bashrc
-  eval "$(redis-actions completion zsh)"      in ~/.zshrc, after compinit
-  redis-actions completion fish | source      in ~/.config/fish/config.fish
-
-Tab then completes commands, options, choices, files and profiles, and sends no
-request. The extra cli installs what this needs.
-""",
+# Exit codes of commands that ask a cluster, and of the other ones.
+CLUSTER_CODES: Final[Mapping[int, str]] = {
+    0: "success",
+    2: "wrong usage",
+    5: "the cluster could not be asked, or refused",
 }
-
-_EXIT_CODES: Final = """\
-exit codes:
-  0  success                  5              the cluster could not be asked
-  2  wrong usage              70             unexpected error
-  4  not found                74, 141        the output could not be written
-                              130, 143, 129  interrupted: SIGINT, SIGTERM, SIGHUP
-"""
+LOCAL_CODES: Final[Mapping[int, str]] = {0: "success", 2: "wrong usage"}
 
 
-def add_examples(name: str, command: argparse.ArgumentParser) -> None:
-    """Append examples and exit codes to the help of a subcommand."""
-    command.formatter_class = argparse.RawDescriptionHelpFormatter
-    command.epilog = f"examples:\n{_EXAMPLES[name]}\n{command.epilog or _EXIT_CODES}"
+class HelpText(NamedTuple):
+    """Texts of a command's help, as `CommandParser.describe` takes them."""
+
+    sentence: str = ""
+    examples: Sequence[str] = ()
+    exit_codes: Mapping[int, str] = LOCAL_CODES
+    notes: str = ""
+    rare: Container[str] = ()
+
+
+class Table(NamedTuple):
+    """Titled table of names and their descriptions."""
+
+    title: str
+    rows: Sequence[tuple[str, str]]
+
+
+def command_help(
+    prog: str,
+    text: HelpText,
+    groups: Iterable[tuple[str, Iterable[argparse.Action]]],
+    commands: Sequence[tuple[str, str]],
+    width: int,
+) -> str:
+    """Return the help of a command.
+
+    It has the sentence, the examples, the usage, the arguments and options, the notes, and the exit
+    codes. `groups` are titles of groups of arguments, with the arguments; `commands` are the names
+    of subcommands, with a summary of each. The options in `text.rare` are left out.
+    """
+    program, _, name = prog.partition(" ")
+    visible = {
+        title: [each for each in arguments if _is_visible(each)] for title, arguments in groups
+    }
+    connects = bool(visible.pop(CONNECTION, []))
+    arguments = [each for several in visible.values() for each in several]
+    rare = [each for each in arguments if any(flag in text.rare for flag in each.option_strings)]
+    words = [spelling(each) for each in arguments if not each.option_strings]
+    words += ["COMMAND"] if commands else []
+    words += ["[OPTIONS]"] if connects or len(words) < len(arguments) else []
+    tables = [
+        Table(title, rows_of(each for each in several if each not in rare))
+        for title, several in visible.items()
+    ]
+    codes = ", ".join(f"{code} {meaning}" for code, meaning in text.exit_codes.items())
+    last = []
+    if rare:
+        last.append(f"{len(rare)} more options: {program} help {name} --all")
+    if connects:
+        last.append(f"Connection: --profile, --url, --user ...: {program} help connection")
+    last.append(f"Exit codes: {codes}; others: {program} help exit-codes")
+    return page(
+        text.sentence,
+        _examples(text.examples),
+        f"Usage: {' '.join([prog, *words])}",
+        *tables,
+        Table("commands", commands),
+        text.notes,
+        "\n".join(last),
+        width=width,
+    )
+
+
+def page(*blocks: str | Table, width: int) -> str:
+    """Return blocks with a blank line between them, wrapped to a width.
+
+    In a text, lines that begin with a space are kept as they are.
+    """
+    width = min(max(width, _MIN_WIDTH), _MAX_WIDTH)
+    parts = [
+        _table_lines(block, width) if isinstance(block, Table) else _text_lines(block, width)
+        for block in blocks
+    ]
+    return "\n".join("".join(f"{line}\n" for line in lines) for lines in parts if lines)
+
+
+def rows_of(arguments: Iterable[argparse.Action]) -> list[tuple[str, str]]:
+    """Return the rows of a table of arguments."""
+    return [
+        (spelling(each), (each.help or "").replace("%%", "%"))  # argparse formats it with `%`
+        for each in arguments
+        if _is_visible(each)
+    ]
+
+
+def spelling(argument: argparse.Action) -> str:
+    """Return an argument as it is written, such as `[REF ...]` or `-o, --output WORD`."""
+    name = argument.metavar or argument.dest.upper()
+    if argument.option_strings:
+        value = "" if argument.nargs == 0 else f" {name}"
+        return f"{', '.join(sorted(argument.option_strings, key=len))}{value}"
+    shapes = {"*": "[{0} ...]", "+": "{0} [{0} ...]", "?": "[{0}]"}
+    return shapes.get(str(argument.nargs), "{0}").format(name)
+
+
+def _is_visible(argument: argparse.Action) -> bool:
+    """Return True for an argument that the help lists. Subcommands are not among these."""
+    return argument.help not in {argparse.SUPPRESS, None} and argument.dest != "help"
+
+
+def _examples(lines: Iterable[str]) -> str:
+    return "\n".join(f"  {line}" for line in lines)
+
+
+def _text_lines(text: str, width: int) -> list[str]:
+    return [
+        wrapped
+        for line in text.splitlines()
+        for wrapped in ([line] if line.startswith(" ") else _wrap(line, width) or [""])
+    ]
+
+
+def _table_lines(table: Table, width: int) -> list[str]:
+    if not table.rows:
+        return []
+    column = 4 + min(max(len(name) for name, _ in table.rows), _COLUMN)
+    column = column if width >= _NARROW else 6
+    lines = [f"{table.title[:1].upper()}{table.title[1:]}:"]
+    for name, text in table.rows:
+        first, *more = _wrap(text, width - column) or [""]
+        if len(name) + 4 > column:
+            lines += [f"  {name}", f"{' ' * column}{first}"]
+        else:
+            lines.append(f"  {name:<{column - 2}}{first}")
+        lines += [f"{' ' * column}{line}" for line in more]
+    return lines
+
+
+def _wrap(text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, width, break_on_hyphens=False, break_long_words=False)

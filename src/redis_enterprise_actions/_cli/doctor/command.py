@@ -24,6 +24,13 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Coroutine
 
+    from redis_enterprise_actions._cli.execution import Execution
+
+
+def run_doctor(args: argparse.Namespace, _: Execution) -> Coroutine[object, object, int] | int:
+    """Check the settings; return the exit code if they are wrong, else the other checks to run."""
+    return doctor(args)
+
 
 def doctor(args: argparse.Namespace) -> Coroutine[object, object, int] | int:
     """Check the settings; return the exit code if they are wrong, else the other checks to run."""

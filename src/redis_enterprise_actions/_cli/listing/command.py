@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 import msgspec
 
+from redis_enterprise_actions._cli.connection import client_from_args
 from redis_enterprise_actions._cli.output import can_draw, print_error, print_json, print_line
 from redis_enterprise_actions._model.errors import ClusterUnreachable, RequestError, UsageError
 
@@ -23,12 +24,23 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Coroutine, Sequence
 
+    from redis_enterprise_actions._cli.execution import Execution
     from redis_enterprise_actions._client.client import ActionsClient
     from redis_enterprise_actions._model.action import Action
 
     from .query import Selection
 
 _T = TypeVar("_T")
+
+
+def run_list(args: argparse.Namespace, _: Execution) -> Coroutine[object, object, int]:
+    """Return the request for the list."""
+    return list_actions(args, client_from_args(args))
+
+
+def run_watch(args: argparse.Namespace, _: Execution) -> Coroutine[object, object, int]:
+    """Return the live view."""
+    return watch_actions(args, client_from_args(args))
 
 
 async def list_actions(args: argparse.Namespace, client: ActionsClient) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Self
 
+from redis_enterprise_actions._cli.connection import client_from_args
 from redis_enterprise_actions._cli.listing.command import fetch_selected
 from redis_enterprise_actions._cli.listing.query import selection_from
 from redis_enterprise_actions._cli.output import print_error, print_line
@@ -22,25 +23,32 @@ from .events import SubmittedEvent, SummaryEvent, WaitEndEvent
 from .follow import StopCondition, follow
 from .hook import hook_variables, run_hook
 from .plain import JsonDisplay
-from .references import reference_to, report_ended
-from .reporter import ProgressReporter
+from .references import parse_references, reference_to, report_ended
+from .reporter import LogCapture, ProgressReporter
 
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Awaitable, Sequence
+    from collections.abc import Awaitable, Coroutine, Sequence
     from types import TracebackType
 
+    from redis_enterprise_actions._cli.execution import Execution
     from redis_enterprise_actions._client.client import ActionsClient
     from redis_enterprise_actions._client.operation import Operation
     from redis_enterprise_actions._model.reference import Reference
 
     from .displays import Display
     from .follow import WaitOptions
-    from .reporter import LogCapture
 
 
 EXIT_FOLLOW_UP_FAILED: Final = 6  # all waits completed, but a report or the hook failed
+
+
+def run_wait(args: argparse.Namespace, execution: Execution) -> Coroutine[object, object, int]:
+    """Return the wait for what the arguments name. Reads standard input, if they name that."""
+    log = execution.enter_context(LogCapture())
+    client = client_from_args(args)
+    return wait(args, client, parse_references(args.ref, print_error), log)
 
 
 async def wait(
@@ -63,7 +71,7 @@ async def wait(
                 else:
                     code = await follow(
                         {ref: client.operation(str(ref)) for ref in found},
-                        until=args.until,
+                        until=StopCondition(args.until),
                         options={**wait_options(args), "recorder": reports.recorder},
                         reporter=reporter,
                     )

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from .events import AnyEvent
     from .progress import Progress
 
-OUTPUTS: Final = ("auto", "plain", "rich", "json", "github", "gitlab")
-
 
 class Display(Protocol):
     """Display of the events of waits.

@@ -1,0 +1,1 @@
+"""The commands that make calls: `submit`, `get` and `cancel`."""

@@ -1,0 +1,107 @@
+"""The commands `help` and `version`."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from typing import TYPE_CHECKING, Final
+
+from .arguments import build_parser, version_text
+from .connection_options import ENVIRONMENT, add_connection_options
+from .help import LOCAL_CODES, Table, page, rows_of
+from .output import write_output
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from .execution import Execution
+    from .parser import CommandParser
+
+_EXIT_CODES: Final = (
+    ("0", "success; of wait: all have completed, or with --any, one has"),
+    ("1", "failed, cancelled or aborted"),
+    ("2", "wrong usage, or nothing to wait for"),
+    ("3", "timed out, or stalled"),
+    ("4", "not found, or vanished"),
+    ("5", "the cluster could not be asked, or refused"),
+    ("6", "completed, but a report or the hook failed"),
+    ("8", "not followed: the answer to a call names nothing"),
+    ("70", "unexpected error"),
+    ("74, 141", "the output could not be written"),
+    ("130, 143, 129", "interrupted: SIGINT, SIGTERM, SIGHUP"),
+)
+_SEVERAL: Final = "Of several waits, the first of 1, 4, 3, 5 that occurred is the exit code."
+
+
+def add_help(command: CommandParser) -> None:
+    """Add the arguments of `help`."""
+    command.describe(
+        "Show the help of a command, or of a topic: connection, exit-codes.",
+        examples=[
+            "redis-actions help wait",
+            "redis-actions help wait --all",
+            "redis-actions help connection",
+        ],
+        exit_codes=LOCAL_CODES,
+    )
+    text = "a command, or connection, or exit-codes"
+    command.add_argument("topic", metavar="TOPIC", nargs="*", help=text)
+    text = "show options that are rarely used, too"
+    command.add_argument("--all", action="store_true", help=text)
+
+
+def add_version(command: CommandParser) -> None:
+    """Add the help of `version`."""
+    command.describe(
+        "Print the version, as --version does.",
+        examples=["redis-actions version"],
+        exit_codes=LOCAL_CODES,
+    )
+
+
+def run_help(args: argparse.Namespace, _: Execution) -> int:
+    """Print the help of the topic, or of the command itself."""
+    topics: list[str] = args.topic
+    if len(topics) == 1 and topics[0] in _TOPICS:
+        write_output(_TOPICS[topics[0]](shutil.get_terminal_size().columns))
+        return 0
+    parser = build_parser(topics)
+    for name in topics:
+        parser = parser.command(name)
+    parser.show_all = args.all
+    write_output(parser.format_help())
+    return 0
+
+
+def run_version(_: argparse.Namespace, __: Execution) -> int:
+    """Print the version."""
+    write_output(f"{version_text()}\n")
+    return 0
+
+
+def connection_topic(width: int) -> str:
+    """Return the options and environment variables of the connection."""
+    parser = argparse.ArgumentParser(add_help=False)
+    add_connection_options(parser, default=None)
+    return page(
+        "These options say which cluster to connect to, as which user. They may stand in front of "
+        "the command, and behind it. Each overrides its environment variable, which overrides the "
+        "profile.",
+        "  redis-actions list --profile prod\n"
+        "  redis-actions --url https://cluster.example.com:9443 --user ops list",
+        Table("options", rows_of(parser._actions)),  # noqa: SLF001 - there is no other way
+        Table("environment", ENVIRONMENT),
+        width=width,
+    )
+
+
+def exit_codes_topic(width: int) -> str:
+    """Return the exit codes of all commands."""
+    return page(Table("exit codes", _EXIT_CODES), _SEVERAL, width=width)
+
+
+_TOPICS: Final[Mapping[str, Callable[[int], str]]] = {
+    "connection": connection_topic,
+    "exit-codes": exit_codes_topic,
+}

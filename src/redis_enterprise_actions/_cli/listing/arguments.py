@@ -1,0 +1,88 @@
+"""Arguments of the commands `list` and `watch`, and the filters that `wait` takes, too."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from redis_enterprise_actions._cli.connection_options import add_connection_options
+from redis_enterprise_actions._cli.durations import parse_time
+from redis_enterprise_actions._cli.help import CLUSTER_CODES
+from redis_enterprise_actions._cli.values import whole_number
+
+
+if TYPE_CHECKING:
+    from redis_enterprise_actions._cli.parser import CommandParser
+
+
+def add_list(command: CommandParser) -> None:
+    """Add the arguments of `list`."""
+    command.describe(
+        "List the actions and tasks of the cluster, newest first.",
+        examples=[
+            "redis-actions list --status running,failed",
+            "redis-actions list --name 'SM*' --bdb 3",
+            "redis-actions list --json | jq -r 'select(.progress > 50).uid'",
+        ],
+        exit_codes=CLUSTER_CODES,
+        notes="On a terminal, list prints a table. In a pipe, each line is an action, as fields "
+        "between tabs: the reference for wait, name and object, status, percent done, state or "
+        "reason of a failure, and age in seconds; - stands for none.",
+    )
+    add_filters(command, "filters, which all have to match")
+    command.add_argument("--json", action="store_true", help="print one JSON object per line")
+    add_connection_options(command, default=argparse.SUPPRESS)
+
+
+def add_watch(command: CommandParser) -> None:
+    """Add the arguments of `watch`."""
+    command.describe(
+        "Show the list of actions live, until Ctrl-C.",
+        examples=[
+            "redis-actions watch --status running",
+            "redis-actions watch --node 2 --interval 30s",
+            "redis-actions watch --once | awk -F '\\t' '$6 > 3600 { print $1 }'",
+        ],
+        exit_codes=CLUSTER_CODES,
+        notes="If the output is no terminal, and without rich (which the extra cli installs), "
+        "watch prints a line for each change. A list that the user's role does not permit is left "
+        "out.",
+    )
+    add_filters(command, "filters, which all have to match")
+    text = "time between two requests for the list (default: 5s)"
+    command.add_argument("--interval", type=_watch_interval, default=5.0, metavar="TIME", help=text)
+    text = "print the list once, as list does, and exit"
+    command.add_argument("--once", action="store_true", help=text)
+    command.set_defaults(json=False)
+    add_connection_options(command, default=argparse.SUPPRESS)
+
+
+def add_filters(command: CommandParser, title: str) -> None:
+    """Add the filters that `selection_from` reads."""
+    filters = command.add_argument_group(title)
+    filters.add_argument("--bdb", type=whole_number, metavar="UID", help="actions on this database")
+    filters.add_argument("--node", type=whole_number, metavar="UID", help="actions on this node")
+    text = "actions with one of these statuses or phases, such as running,failed"
+    filters.add_argument(
+        "--status", type=parse_statuses, default=frozenset(), metavar="STATUS", help=text
+    )
+    text = "actions whose name matches this pattern, such as 'SM*'"
+    filters.add_argument("--name", metavar="PATTERN", help=text)
+
+
+def has_filters(args: argparse.Namespace) -> bool:
+    """Return True if a filter is given."""
+    return bool(args.status) or (args.bdb, args.node, args.name) != (None, None, None)
+
+
+def parse_statuses(text: str) -> frozenset[str]:
+    """Parse statuses with commas between them; return them casefolded."""
+    words = [word.strip().casefold() for word in text.split(",")]
+    return frozenset(word for word in words if word)
+
+
+def _watch_interval(text: str) -> float:
+    seconds = parse_time(text)
+    if seconds < 1:  # would load the cluster too much
+        raise argparse.ArgumentTypeError("the shortest interval is 1s")
+    return seconds
