@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+from typing import TYPE_CHECKING
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Execution(contextlib.ExitStack):
     """Running command: a stack of what is closed at its end.
 
-    `interrupted_note` is appended to the message of an interruption. A handler sets it when there
-    is something to say, such as that the work goes on.
+    `interrupted_note` returns what is appended to the message of an interruption. A handler sets it
+    if there may be something to say, such as that the work goes on.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.interrupted_note = ""
+        self.interrupted_note: Callable[[], str] = str

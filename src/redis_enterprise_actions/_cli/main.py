@@ -69,7 +69,7 @@ def _run(args: argparse.Namespace) -> int:
     execution = Execution()
 
     def on_interrupt() -> None:
-        print_error(f"interrupted{execution.interrupted_note}")
+        print_error(f"interrupted{execution.interrupted_note()}")
 
     signals = SignalHandler(on_interrupt)
     try:

@@ -40,7 +40,7 @@ def run_submit(args: argparse.Namespace, execution: Execution) -> Coroutine[obje
         untracked="completed" if args.accept_untracked else "refused",
         **limits,
     )
-    return submit(args, client, call, log)
+    return submit(args, client, call, log, execution)
 
 
 def run_get(args: argparse.Namespace, _: Execution) -> Coroutine[object, object, int]:

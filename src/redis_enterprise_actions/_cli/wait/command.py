@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from .follow import WaitOptions
 
 
+_CALL_UNDER_WAY: Final = "; the call may have been carried out"
+_WORK_GOES_ON: Final = "; what runs on the cluster goes on running"
 EXIT_FOLLOW_UP_FAILED: Final = 6  # all waits completed, but a report or the hook failed
 
 
@@ -48,11 +50,15 @@ def run_wait(args: argparse.Namespace, execution: Execution) -> Coroutine[object
     """Return the wait for what the arguments name. Reads standard input, if they name that."""
     log = execution.enter_context(LogCapture())
     client = client_from_args(args)
-    return wait(args, client, parse_references(args.ref, print_error), log)
+    return wait(args, client, parse_references(args.ref, print_error), log, execution)
 
 
 async def wait(
-    args: argparse.Namespace, client: ActionsClient, refs: list[Reference], log: LogCapture
+    args: argparse.Namespace,
+    client: ActionsClient,
+    refs: list[Reference],
+    log: LogCapture,
+    execution: Execution,
 ) -> int:
     """Follow references, or what the filters match, to the end; return the exit code.
 
@@ -61,6 +67,8 @@ async def wait(
     display, reports = create_display(args.output, print_error), ReportWriter(args.report)
     async with client:
         reporter = ProgressReporter(display, log, keep_alive=args.keep_alive)  # starts its clock
+        progress = reporter.progress
+        execution.interrupted_note = lambda: _WORK_GOES_ON if progress.work_goes_on else ""
         found = refs if args.ref else await _find_references(args, client)
         if not found and not args.allow_empty:
             raise UsageError("there is nothing to wait for; with --allow-empty that is a success")
@@ -83,6 +91,7 @@ async def submit(
     client: ActionsClient,
     starting: Awaitable[Operation],
     log: LogCapture,
+    execution: Execution,
 ) -> int:
     """Make a call and report what it started; with `--wait`, follow that. Return the exit code."""
     if not args.wait:
@@ -91,13 +100,13 @@ async def submit(
             JsonDisplay(print_line) if as_json else ReferenceDisplay(print_line, print_error)
         )
         async with client, ProgressReporter(display, log, keep_alive=0) as reporter:
-            await _start(starting, reporter)
+            await _start(starting, reporter, execution)
         return 0
     display, reports = create_display(args.output, print_error), ReportWriter(args.report)
     async with client, ProgressReporter(display, log, keep_alive=args.keep_alive) as reporter:
         with reports:
             try:
-                operation = await _start(starting, reporter)
+                operation = await _start(starting, reporter, execution)
                 if operation.ref is None:
                     await operation.wait(recorder=reports.recorder)
             except (RequestError, NothingToFollow) as error:
@@ -144,8 +153,12 @@ async def _find_references(
     return [reference_to(action) for action in wanted]
 
 
-async def _start(starting: Awaitable[Operation], reporter: ProgressReporter) -> Operation:
+async def _start(
+    starting: Awaitable[Operation], reporter: ProgressReporter, execution: Execution
+) -> Operation:
+    execution.interrupted_note = lambda: _CALL_UNDER_WAY
     operation = await starting
+    execution.interrupted_note = lambda: "" if reporter.progress.ends else _WORK_GOES_ON
     ref, problem = operation.ref, operation.problem
     reporter.report(SubmittedEvent(**reporter.event_time(), ref=ref, problem=problem))
     return operation

@@ -118,6 +118,12 @@ class Progress:
             wait.action = event.action or wait.action
 
     @property
+    def work_goes_on(self) -> bool:
+        """True if work was seen that had not ended when it was last seen."""
+        actions = [wait.action for wait in self.waits.values()]
+        return any(action is not None and not action.phase.terminal for action in actions)
+
+    @property
     def pending(self) -> list[WaitProgress]:
         """Waits that have not ended."""
         return [wait for wait in self.waits.values() if wait.end is None]
