@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import sys
 from typing import TYPE_CHECKING, Final
 
@@ -43,8 +42,7 @@ class _TopParser(CommandParser):
             for group in Group
             if group is not Group.HELP
         ]
-        width = shutil.get_terminal_size().columns
-        return page(_SENTENCE, _EXAMPLES, *tables, _POINTERS, width=width)
+        return page(_SENTENCE, _EXAMPLES, *tables, _POINTERS)
 
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:

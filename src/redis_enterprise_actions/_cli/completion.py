@@ -10,6 +10,7 @@ import sys
 from typing import TYPE_CHECKING, Final, cast
 
 from .help import LOCAL_CODES
+from .listing.arguments import PHASES
 from .output import write_output
 
 
@@ -87,12 +88,10 @@ def _completions(prefix: str, action: argparse.Action, **_: object) -> list[str]
 
         return list(FilesCompleter()(prefix))
     if action.metavar == "PROFILE":
-        from redis_enterprise_actions._client.config.profiles import profile_names  # noqa: PLC0415 - slow, and needed only here
+        from redis_enterprise_actions._client.config.config_file import profile_names  # noqa: PLC0415 - as above
 
         return profile_names()
     if action.metavar == "STATUS":
-        from redis_enterprise_actions._model.action import Phase  # noqa: PLC0415 - as above
-
         typed, comma, _word = prefix.rpartition(",")
-        return [f"{typed}{comma}{phase}" for phase in Phase]
+        return [f"{typed}{comma}{phase}" for phase in PHASES]
     return []

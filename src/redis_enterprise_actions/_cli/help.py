@@ -51,7 +51,6 @@ def command_help(
     text: HelpText,
     groups: Iterable[tuple[str, Iterable[argparse.Action]]],
     commands: Sequence[tuple[str, str]],
-    width: int,
 ) -> str:
     """Return the help of a command.
 
@@ -88,16 +87,17 @@ def command_help(
         Table("commands", commands),
         text.notes,
         "\n".join(last),
-        width=width,
     )
 
 
-def page(*blocks: str | Table, width: int) -> str:
-    """Return blocks with a blank line between them, wrapped to a width.
+def page(*blocks: str | Table) -> str:
+    """Return blocks with a blank line between them, wrapped to the width of the terminal.
 
     In a text, lines that begin with a space are kept as they are.
     """
-    width = min(max(width, _MIN_WIDTH), _MAX_WIDTH)
+    from shutil import get_terminal_size  # noqa: PLC0415 - slow, and Tab does not need it
+
+    width = min(max(get_terminal_size().columns, _MIN_WIDTH), _MAX_WIDTH)
     parts = [
         _table_lines(block, width) if isinstance(block, Table) else _text_lines(block, width)
         for block in blocks

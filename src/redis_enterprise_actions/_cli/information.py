@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import shutil
 from typing import TYPE_CHECKING, Final
 
 from .arguments import build_parser, version_text
@@ -64,7 +63,7 @@ def run_help(args: argparse.Namespace, _: Execution) -> int:
     """Print the help of the topic, or of the command itself."""
     topics: list[str] = args.topic
     if len(topics) == 1 and topics[0] in _TOPICS:
-        write_output(_TOPICS[topics[0]](shutil.get_terminal_size().columns))
+        write_output(_TOPICS[topics[0]]())
         return 0
     parser = build_parser(topics)
     for name in topics:
@@ -80,7 +79,7 @@ def run_version(_: argparse.Namespace, __: Execution) -> int:
     return 0
 
 
-def connection_topic(width: int) -> str:
+def connection_topic() -> str:
     """Return the options and environment variables of the connection."""
     parser = argparse.ArgumentParser(add_help=False)
     add_connection_options(parser, default=None)
@@ -92,16 +91,15 @@ def connection_topic(width: int) -> str:
         "  redis-actions --url https://cluster.example.com:9443 --user ops list",
         Table("options", rows_of(parser._actions)),  # noqa: SLF001 - there is no other way
         Table("environment", ENVIRONMENT),
-        width=width,
     )
 
 
-def exit_codes_topic(width: int) -> str:
+def exit_codes_topic() -> str:
     """Return the exit codes of all commands."""
-    return page(Table("exit codes", _EXIT_CODES), _SEVERAL, width=width)
+    return page(Table("exit codes", _EXIT_CODES), _SEVERAL)
 
 
-_TOPICS: Final[Mapping[str, Callable[[int], str]]] = {
+_TOPICS: Final[Mapping[str, Callable[[], str]]] = {
     "connection": connection_topic,
     "exit-codes": exit_codes_topic,
 }

@@ -6,24 +6,12 @@ Progress and results go to standard output, errors to standard error.
 from __future__ import annotations
 
 import sys
-import traceback
 from typing import TYPE_CHECKING
-
-from redis_enterprise_actions._model.errors import RedisActionsError
-from redis_enterprise_actions._model.outcome import Outcome
 
 from .arguments import parse_arguments
 from .commands import load
 from .execution import Execution
-from .output import (
-    EXIT_INTERNAL_ERROR,
-    OutputError,
-    discard_output,
-    flush_or_discard,
-    open_closed_streams,
-    print_error,
-    print_traceback,
-)
+from .output import OutputError, flush_or_discard, open_closed_streams, print_error
 
 
 if TYPE_CHECKING:
@@ -40,21 +28,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             reconfigure(errors="backslashreplace")  # an encoding error must not end a wait
     try:
         return _run(parse_arguments(argv))
-    except RedisActionsError as error:
-        print_error(f"redis-actions: {error}")
-        return error.outcome.exit_code
-    except OutputError as lost:
-        discard_output(sys.stdout)
-        if isinstance(lost.error, BrokenPipeError):
-            return 141  # 128 + SIGPIPE, as in shells
-        print_error(f"redis-actions: the output cannot be written: {lost.error}")
-        return 74  # EX_IOERR of sysexits.h
     except KeyboardInterrupt:
         print_error("interrupted")
-        return Outcome.INTERRUPTED.exit_code
+        return 130
     except Exception as error:  # noqa: BLE001 - a traceback may show secrets
-        _print_internal_error(error)
-        return EXIT_INTERNAL_ERROR
+        from .failures import report_failure  # noqa: PLC0415 - --help and Tab do not need it
+
+        return report_failure(error)
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -86,15 +66,3 @@ def _run(args: argparse.Namespace) -> int:
     finally:
         if signals.received is not None:
             flush_or_discard(sys.stdout)  # the terminal may be gone
-
-
-def _print_internal_error(error: Exception) -> None:
-    """Print the type and the place of an unexpected error; its message may hold a secret."""
-    print_traceback(error)
-    frames = traceback.walk_tb(error.__traceback__)
-    names = [(str(frame.f_globals.get("__name__")), line) for frame, line in frames]
-    module, line = [place for place in names if place[0].startswith("redis_enterprise_actions")][-1]
-    print_error(
-        f"redis-actions: unexpected error: {type(error).__name__} in {module}, line {line}; "
-        "REDIS_ACTIONS_TRACEBACK=1 prints the traceback, which may contain secrets"
-    )

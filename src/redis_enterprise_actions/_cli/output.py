@@ -15,10 +15,7 @@ import contextlib
 import os
 import re
 import sys
-import traceback
 from typing import TYPE_CHECKING, Final, TextIO
-
-from redis_enterprise_actions._model.text import json_text
 
 
 if TYPE_CHECKING:
@@ -79,6 +76,8 @@ def print_action(action: Action, *, as_json: bool) -> None:
 
 def print_json(value: object) -> None:
     """Print a value as one line of JSON."""
+    from redis_enterprise_actions._model.text import json_text  # noqa: PLC0415 - --help and Tab do not need it
+
     print_line(json_text(value))
 
 
@@ -118,6 +117,8 @@ def flush_or_discard(stream: TextIO) -> None:
 def print_traceback(error: BaseException) -> None:
     """Print a traceback on standard error, if `REDIS_ACTIONS_TRACEBACK` is set and not 0."""
     if os.environ.get("REDIS_ACTIONS_TRACEBACK", "0") not in {"", "0"}:
+        import traceback  # noqa: PLC0415 - as above
+
         for line in "".join(traceback.format_exception(error)).splitlines():
             print_error(line)
 

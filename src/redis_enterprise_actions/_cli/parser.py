@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import re
-import shutil
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
@@ -98,7 +97,6 @@ class CommandParser(argparse.ArgumentParser):
             self.help_text._replace(rare=()) if self.show_all else self.help_text,
             [(it.title or "", it._group_actions) for it in self._action_groups],  # noqa: SLF001 - there is no other way
             self._summaries,
-            shutil.get_terminal_size().columns,
         )
 
     def parse_known_args(  # type: ignore[override] # of the overloads, this one is used

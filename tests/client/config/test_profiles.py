@@ -13,11 +13,10 @@ import pytest
 from redis_enterprise_actions import UsageError
 from redis_enterprise_actions._cli.main import main
 from redis_enterprise_actions._client.config import profiles as _profiles
+from redis_enterprise_actions._client.config.config_file import config_path, profile_names
 from redis_enterprise_actions._client.config.profiles import (
-    config_path,
     load_profile,
     load_profiles,
-    profile_names,
 )
 from tests.secrecy import leaks_of
 

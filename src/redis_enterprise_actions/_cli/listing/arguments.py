@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from redis_enterprise_actions._cli.connection_options import add_connection_options
 from redis_enterprise_actions._cli.durations import parse_time
@@ -13,6 +13,13 @@ from redis_enterprise_actions._cli.values import whole_number
 
 if TYPE_CHECKING:
     from redis_enterprise_actions._cli.parser import CommandParser
+
+
+# The words of `Phase`, which Tab completes without loading the model.
+PHASES: Final = (
+    *("pending", "running", "cancelling", "completed", "failed", "cancelled", "aborted"),
+    "unknown",
+)
 
 
 def add_list(command: CommandParser) -> None:

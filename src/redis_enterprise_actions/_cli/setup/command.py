@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from redis_enterprise_actions._cli.connection import account_from_args, read_new_password
 from redis_enterprise_actions._cli.output import print_line
-from redis_enterprise_actions._client.config.profiles import NO_HOME, config_path, load_profiles
+from redis_enterprise_actions._client.config.config_file import NO_HOME, config_path
+from redis_enterprise_actions._client.config.profiles import load_profiles
 from redis_enterprise_actions._client.config.secrets import delete_password, save_password
 from redis_enterprise_actions._model.errors import UsageError
 from redis_enterprise_actions._model.text import one_line

@@ -9,7 +9,6 @@ import dataclasses
 import math
 import os
 import re
-import sys
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from redis_enterprise_actions._client.pacing.durations import is_duration, parse_duration
 from redis_enterprise_actions._model.errors import UsageError
 
+from .config_file import NO_HOME, config_path
 from .options import similar_name
 from .secrets import check_owner
 
@@ -34,8 +34,6 @@ _BELONGS: Final = (
     "a secret is not kept in this file, but in password_file or token_file, in the keyring "
     '("keyring = true", and redis-actions login), or in the environment'
 )
-
-NO_HOME: Final = "no home directory is known, and REDIS_ACTIONS_CONFIG is not set"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,27 +96,6 @@ def load_profiles() -> tuple[list[Profile], str | None]:
     table = _read_config(file)
     found = [_profile_from(name, table, file) for name in table.get("profiles", {})]
     return found, table.get("default")
-
-
-def profile_names() -> list[str]:
-    """Return the names of the profiles; none if the file cannot be used."""
-    try:
-        return list(_read_config(config_path()).get("profiles", {}))
-    except UsageError:
-        return []
-
-
-def config_path() -> Path | None:
-    """Return the path of the file, which need not exist; None without a home directory."""
-    path = os.environ.get("REDIS_ACTIONS_CONFIG")
-    if path:
-        return Path(path)
-    variable = "APPDATA" if sys.platform == "win32" else "XDG_CONFIG_HOME"
-    try:
-        folder = os.environ.get(variable) or Path.home() / ".config"
-    except RuntimeError:  # HOME is not set, and the system does not know the user
-        return None
-    return Path(folder, "redis-actions", "config.toml")
 
 
 def _words(value: str | list[str]) -> list[str]:
