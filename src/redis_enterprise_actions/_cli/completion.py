@@ -9,7 +9,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, Final, cast
 
-from .help import LOCAL_CODES
+from .commands import COMMANDS
+from .help import LOCAL_CODES, TOPICS
 from .listing.arguments import PHASES
 from .output import write_output
 
@@ -68,7 +69,7 @@ def is_completing() -> bool:
     return "_ARGCOMPLETE" in os.environ
 
 
-def answer_completion(parser: argparse.ArgumentParser) -> None:
+def answer_completion(parser: CommandParser) -> None:
     """Print completions and exit, if a shell asks for them; otherwise return."""
     if not is_completing():
         return
@@ -78,7 +79,13 @@ def answer_completion(parser: argparse.ArgumentParser) -> None:
         sys.exit(1)  # argcomplete was uninstalled; a traceback would garble the prompt
     # The type is narrower than what argcomplete takes: any callable.
     completer = cast("BaseCompleter", _completions)
-    autocomplete(parser, exit_method=sys.exit, default_completer=completer)
+    has_command = bool(parser.commands.keys() & os.environ.get("COMP_LINE", "").split()[1:])
+    autocomplete(
+        parser,
+        always_complete_options=has_command,  # without one, only the commands are offered
+        exit_method=sys.exit,
+        default_completer=completer,
+    )
 
 
 def _completions(prefix: str, action: argparse.Action, **_: object) -> list[str]:
@@ -91,6 +98,8 @@ def _completions(prefix: str, action: argparse.Action, **_: object) -> list[str]
         from redis_enterprise_actions._client.config.config_file import profile_names  # noqa: PLC0415 - as above
 
         return profile_names()
+    if action.metavar == "TOPIC":
+        return [command.name for command in COMMANDS] + list(TOPICS)
     if action.metavar == "STATUS":
         typed, comma, _word = prefix.rpartition(",")
         return [f"{typed}{comma}{phase}" for phase in PHASES]

@@ -12,7 +12,7 @@ def parse_time(text: str) -> float:
     try:
         return parse_duration(text)
     except ValueError:
-        message = f"{text!r} is not a duration such as 90, 30s, 15m or 2h"
+        message = f"{text!r} is not a duration such as 90, 500ms, 30s, 15m, 1h30m or 1d"
         raise argparse.ArgumentTypeError(message) from None
 
 

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping, Sequence
 
+TOPICS: Final = ("connection", "exit-codes", "references")  # of `redis-actions help`
 CONNECTION: Final = "connection"  # title of the group of options that is a topic of its own
 _MAX_WIDTH: Final = 100  # characters: longer lines are hard to read
 _MIN_WIDTH: Final = 20
 _NARROW: Final = 60  # in narrower terminals, descriptions have lines of their own
+TIME: Final = "TIME is a number of seconds, or as in 500ms, 30s, 15m, 1h30m, 1d."
 _COLUMN: Final = 24  # the most that names take in front of their descriptions
 
 # Exit codes of commands that ask a cluster, and of the other ones.
@@ -72,10 +74,11 @@ def command_help(
         Table(title, rows_of(each for each in several if each not in rare))
         for title, several in visible.items()
     ]
+    takes_time = any(each.metavar == "TIME" and each not in rare for each in arguments)
     codes = ", ".join(f"{code} {meaning}" for code, meaning in text.exit_codes.items())
-    last = []
+    last = [TIME] if takes_time else []
     if rare:
-        last.append(f"{len(rare)} more options: {program} help {name} --all")
+        last.append(f"More options: {program} help {name} --all")
     if connects:
         last.append(f"Connection: --profile, --url, --user ...: {program} help connection")
     last.append(f"Exit codes: {codes}; others: {program} help exit-codes")

@@ -30,13 +30,24 @@ _EXIT_CODES: Final = (
     ("74, 141", "the output could not be written"),
     ("130, 143, 129", "interrupted: SIGINT, SIGTERM, SIGHUP"),
 )
+_REFERENCES: Final = (
+    ("UID, action:UID", "an action, by its action_uid or task_id"),
+    ("node:UID/ACTION", "an action of a node, such as node:1/maintenance_on"),
+    ("cluster:ACTION", "an action of the cluster, such as cluster:change_master"),
+    ("crdb:ID", "a task of an Active-Active database"),
+    ("export:BDB", "the export of a database, by the database's uid"),
+    ("import:BDB", "the import into a database"),
+    ("backup:BDB", "the backup of a database"),
+    ("bdb:UID", "a change to a database"),
+    ("bdb:UID@gone", "the deletion of a database"),
+)
 _SEVERAL: Final = "Of several waits, the first of 1, 4, 3, 5 that occurred is the exit code."
 
 
 def add_help(command: CommandParser) -> None:
     """Add the arguments of `help`."""
     command.describe(
-        "Show the help of a command, or of a topic: connection, exit-codes.",
+        "Show the help of a command, or of a topic: connection, exit-codes, references.",
         examples=[
             "redis-actions help wait",
             "redis-actions help wait --all",
@@ -44,7 +55,7 @@ def add_help(command: CommandParser) -> None:
         ],
         exit_codes=LOCAL_CODES,
     )
-    text = "a command, or connection, or exit-codes"
+    text = "a command, or a topic"
     command.add_argument("topic", metavar="TOPIC", nargs="*", help=text)
     text = "show options that are rarely used, too"
     command.add_argument("--all", action="store_true", help=text)
@@ -94,6 +105,19 @@ def connection_topic() -> str:
     )
 
 
+def references_topic() -> str:
+    """Return the kinds of references."""
+    return page(
+        "A reference (REF) names an operation. submit prints one, and list has one in each line. "
+        "What they print may have more at its end, after @, which tells one run from another.",
+        '  redis-actions wait "$(redis-actions submit POST /v1/bdbs/1/upgrade)"\n'
+        "  redis-actions list | cut -f1 | redis-actions wait -",
+        Table("references", _REFERENCES),
+        "wait - reads lines, and JSON: what list --json and submit --json print, and answers of "
+        "the API.",
+    )
+
+
 def exit_codes_topic() -> str:
     """Return the exit codes of all commands."""
     return page(Table("exit codes", _EXIT_CODES), _SEVERAL)
@@ -102,4 +126,5 @@ def exit_codes_topic() -> str:
 _TOPICS: Final[Mapping[str, Callable[[], str]]] = {
     "connection": connection_topic,
     "exit-codes": exit_codes_topic,
+    "references": references_topic,
 }

@@ -52,6 +52,7 @@ class CommandParser(argparse.ArgumentParser):
         self.show_all = False
         self.help_text = HelpText()
         self._summaries: list[tuple[str, str]] = []
+        self._positionals.title = "arguments"
 
     def describe(
         self,
@@ -104,7 +105,8 @@ class CommandParser(argparse.ArgumentParser):
     ) -> tuple[argparse.Namespace, list[str]]:
         """Parse arguments. An unknown option is the first error to be told.
 
-        A parser with subcommands only knows what stands before the name of one.
+        A parser with subcommands only knows what stands before the name of one. argparse takes an
+        argument that can be repeated from one place only; what it leaves is added here.
         """
         words = list(takewhile(lambda word: word != "--", args))
         if self.commands:
@@ -113,11 +115,16 @@ class CommandParser(argparse.ArgumentParser):
             option = _OPTION.match(word)
             if option is not None and option[0] not in self._option_string_actions:
                 self._refuse_option(option[0])
-        return super().parse_known_args(args, namespace)
+        parsed, rest = super().parse_known_args(args, namespace)
+        repeated = [it.dest for it in self._actions if it.nargs in {"*", "+"} and it.type is None]
+        if repeated and not any(map(_is_option, rest)):
+            getattr(parsed, repeated[0]).extend(rest)
+            rest = []
+        return parsed, rest
 
     def refuse_rest(self, rest: Sequence[str]) -> NoReturn:
         """Exit because of arguments that no parser took."""
-        options = [word for word in rest if word.startswith("-") and word != "-"]
+        options = list(filter(_is_option, rest))
         if options:
             self._refuse_option(options[0][:2])  # a value may be joined to a short option
         count = "1 argument" if len(rest) == 1 else f"{len(rest)} arguments"
@@ -149,6 +156,10 @@ class CommandParser(argparse.ArgumentParser):
     def _refuse_option(self, option: str) -> NoReturn:
         known = [name for name in self._option_string_actions if name.startswith("--")]
         self.error(f"unknown option {option}{_suggestion(option, known)}")
+
+
+def _is_option(word: str) -> bool:
+    return word.startswith("-") and word != "-"
 
 
 def _suggestion(word: str, known: Iterable[str]) -> str:

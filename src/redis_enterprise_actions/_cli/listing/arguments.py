@@ -36,7 +36,7 @@ def add_list(command: CommandParser) -> None:
         "between tabs: the reference for wait, name and object, status, percent done, state or "
         "reason of a failure, and age in seconds; - stands for none.",
     )
-    add_filters(command, "filters, which all have to match")
+    add_filters(command, "filters: actions that match all of")
     command.add_argument("--json", action="store_true", help="print one JSON object per line")
     add_connection_options(command, default=argparse.SUPPRESS)
 
@@ -55,7 +55,7 @@ def add_watch(command: CommandParser) -> None:
         "watch prints a line for each change. A list that the user's role does not permit is left "
         "out.",
     )
-    add_filters(command, "filters, which all have to match")
+    add_filters(command, "filters: actions that match all of")
     text = "time between two requests for the list (default: 5s)"
     command.add_argument("--interval", type=_watch_interval, default=5.0, metavar="TIME", help=text)
     text = "print the list once, as list does, and exit"
@@ -69,7 +69,7 @@ def add_filters(command: CommandParser, title: str) -> None:
     filters = command.add_argument_group(title)
     filters.add_argument("--bdb", type=whole_number, metavar="UID", help="actions on this database")
     filters.add_argument("--node", type=whole_number, metavar="UID", help="actions on this node")
-    text = "actions with one of these statuses or phases, such as running,failed"
+    text = "actions with one of these statuses: running,failed"
     filters.add_argument(
         "--status", type=parse_statuses, default=frozenset(), metavar="STATUS", help=text
     )

@@ -19,23 +19,19 @@ OUTPUTS: Final = ("auto", "plain", "rich", "json", "github", "gitlab")
 
 WAIT_CODES: Final[Mapping[int, str]] = {
     0: "completed",
-    1: "failed, cancelled or aborted",
-    2: "wrong usage, or nothing to wait for",
-    3: "timed out or stalled",
-    4: "not found or vanished",
-    5: "the cluster could not be asked, or refused",
-    6: "completed, but a report or the hook failed",
+    1: "failed or cancelled",
+    2: "wrong usage",
+    3: "timed out",
+    4: "not found",
+    5: "no answer, or refused",
+    6: "a report or the hook failed",
 }
-RARE_WAIT_OPTIONS: Final = frozenset({"--not-found-grace", "--interval", "--keep-alive"})
-_NOTES: Final = """\
-A reference (REF) is one of
-  UID, or action:UID         an action, by its action_uid or task_id
-  node:UID/ACTION            an action of a node, such as node:1/maintenance_on
-  cluster:ACTION             an action of the cluster, such as cluster:change_master
-  crdb:ID                    a task of an Active-Active database
-  export:BDB import:BDB backup:BDB   that of a database, by its uid
-  bdb:UID, bdb:UID@gone      a change to a database, or its deletion
-or what submit prints. TIME is seconds, or as in 500ms, 30s, 15m, 1h30m, 1d."""
+RARE_WAIT_OPTIONS: Final = frozenset({
+    "--stall-timeout",
+    "--not-found-grace",
+    "--interval",
+    "--keep-alive",
+})  # fmt: skip
 
 
 def add_wait(command: CommandParser) -> None:
@@ -48,12 +44,14 @@ def add_wait(command: CommandParser) -> None:
             "redis-actions wait --status running --bdb 3 --name 'SM*' --allow-empty",
         ],
         exit_codes=WAIT_CODES,
-        notes=_NOTES,
-        rare=RARE_WAIT_OPTIONS,
+        rare=RARE_WAIT_OPTIONS | {"--all"},
     )
-    text = "an action's uid, or a reference; - reads standard input: one per line, or JSON"
+    text = (
+        "an action's uid, or another reference (redis-actions help references); - reads them from "
+        "standard input"
+    )
     command.add_argument("ref", metavar="REF", nargs="*", help=text)
-    add_filters(command, "instead of REF: all actions that match all of")
+    add_filters(command, "instead of REF: all actions that match")
     _add_stop_options(command)
     add_wait_options(command)
     add_connection_options(command, default=argparse.SUPPRESS)
@@ -62,13 +60,13 @@ def add_wait(command: CommandParser) -> None:
 
 def add_wait_options(command: CommandParser) -> None:
     """Add the options of a wait: its limits, its display, its reports and the hook."""
-    limits = command.add_argument_group("how long to wait")
+    limits = command.add_argument_group("limits")
     for name, text in (
         ("--timeout", "give up after this long (default: never)"),
         ("--stall-timeout", "give up when nothing has moved for this long (default: never)"),
         (
             "--outage-timeout",
-            "give up after an outage this long (default: 5m; 10s for a cluster never reached)",
+            "give up after an outage this long (default: 5m; 10s at the start)",
         ),
         (
             "--not-found-grace",
@@ -79,11 +77,11 @@ def add_wait_options(command: CommandParser) -> None:
     text = "ask this often (default: when the end is due)"
     limits.add_argument("--interval", type=parse_interval, metavar="TIME", help=text)
 
-    display = command.add_argument_group("what is shown")
+    display = command.add_argument_group("output")
     output = display.add_mutually_exclusive_group()
     text = (
-        "auto (the default) is github or gitlab in their pipelines, rich (live bars) on a terminal "
-        "if rich is installed, and plain otherwise; or json"
+        f"{', '.join(OUTPUTS[1:])}, or auto (the default), which chooses what suits the terminal "
+        "or the pipeline"
     )
     output.add_argument(
         "-o", "--output", choices=OUTPUTS, default="auto", metavar="WORD", help=text
@@ -93,12 +91,12 @@ def add_wait_options(command: CommandParser) -> None:
     text = "print a line at least this often while still waiting (default: 60s; 0: never)"
     display.add_argument("--keep-alive", type=parse_time, default=60.0, metavar="TIME", help=text)
 
-    after = command.add_argument_group("what follows the wait")
-    text = "write a record of the wait, as .html, .svg, .md or .json; can be repeated"
+    after = command.add_argument_group("afterwards")
+    text = "write a report: .html, .svg, .md or .json; can be repeated"
     after.add_argument(
         "--report", type=parse_report_path, action="append", default=[], metavar="FILE", help=text
     )
-    text = "run a command in the shell, with REDIS_ACTIONS_OUTCOME and more in its environment"
+    text = "run a shell command, with REDIS_ACTIONS_OUTCOME in its environment"
     after.add_argument("--hook", metavar="CMD", help=text)
 
 
@@ -116,7 +114,7 @@ def parse_report_path(text: str) -> str:
 
 def _add_stop_options(command: CommandParser) -> None:
     """Add the options for the end of several waits, and for no waits at all."""
-    group = command.add_argument_group("of several")
+    group = command.add_argument_group("several waits")
     several = group.add_mutually_exclusive_group()
     for condition, text in (
         ("all", "follow each to its end, however the others end (the default)"),

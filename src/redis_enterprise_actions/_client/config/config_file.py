@@ -33,4 +33,5 @@ def profile_names() -> list[str]:
     except (OSError, ValueError, RecursionError):
         return []
     profiles = table.get("profiles")
-    return list(cast("dict[str, Any]", profiles)) if isinstance(profiles, dict) else []
+    names = list(cast("dict[str, Any]", profiles)) if isinstance(profiles, dict) else []
+    return [name for name in names if name.isprintable()]  # a shell shows them
