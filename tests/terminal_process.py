@@ -52,7 +52,7 @@ class TerminalProcess:
         traceback: TracebackType | None,
     ) -> None:
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(60)
         self.hang_up()
 
     def hang_up(self) -> None:
@@ -70,7 +70,7 @@ class TerminalProcess:
         """Send keys."""
         os.write(self._ours, text.encode())
 
-    def read_until(self, text: str, *, seconds: float = 30) -> str:
+    def read_until(self, text: str, *, seconds: float = 60) -> str:
         """Wait for `text` in the output since the last call, and return that output."""
         fresh, end = "", time.monotonic() + seconds
         while text not in fresh:
@@ -80,12 +80,12 @@ class TerminalProcess:
             fresh += more
         return fresh
 
-    def read_to_end(self, seconds: float = 30) -> tuple[int, str]:
+    def read_to_end(self, seconds: float = 60) -> tuple[int, str]:
         """Wait for the end; return the exit code and the output since the last call."""
         fresh, end = "", time.monotonic() + seconds
         while more := self._read(end - time.monotonic()):
             fresh += more
-        return self.process.wait(10), fresh.replace("\r\n", "\n")
+        return self.process.wait(60), fresh.replace("\r\n", "\n")
 
     def _read(self, seconds: float) -> str:
         ready, _, _ = select.select([self._ours], [], [], max(0, seconds))

@@ -285,7 +285,7 @@ def test_graceful_shutdown(threaded: ThreadedCluster, tmp_path: Path) -> None:
         time.sleep(0.05)
     stopped.send_signal(signal.SIGTERM)
 
-    assert stopped.wait(10) == 0
+    assert stopped.wait(60) == 0
     (ref,) = json.loads(file.read_text())
     ran = run(script, file, configured=True)
     assert (ran.returncode, ran.stderr) == (0, "")

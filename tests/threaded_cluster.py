@@ -38,11 +38,11 @@ class ThreadedCluster:
 
     def start(self) -> None:
         self._thread.start()
-        assert self._up.wait(10)
+        assert self._up.wait(60)
 
     def stop(self) -> None:
         self._loop.call_soon_threadsafe(self._end.set)
-        self._thread.join(10)
+        self._thread.join(60)
 
     def hold(self, *, answers: float = math.inf) -> None:
         """Stop the cluster's clock until it has given `answers` more answers.
@@ -76,7 +76,7 @@ class ThreadedCluster:
         async def on_the_loop() -> _T:
             return job(self.cluster)
 
-        return asyncio.run_coroutine_threadsafe(on_the_loop(), self._loop).result(10)
+        return asyncio.run_coroutine_threadsafe(on_the_loop(), self._loop).result(60)
 
     def add(
         self,

@@ -658,7 +658,7 @@ def test_unencodable_text(
         [*COMMAND, "wait", uid],
         env={**os.environ, "PYTHONIOENCODING": "ascii"},
         capture_output=True,
-        timeout=30,
+        timeout=60,
         check=False,
     )
     assert run.returncode == 1
@@ -682,7 +682,7 @@ def fake() -> Iterator[dict[str, str]]:
                 break
         yield found
         it.send_signal(signal.SIGINT)
-        assert it.wait(10) == 130
+        assert it.wait(60) == 130
 
 
 def test_captured_output(monkeypatch: pytest.MonkeyPatch, threaded: ThreadedCluster) -> None:
@@ -741,7 +741,7 @@ class TestProcesses:
             process.stdout.readline()
             time.sleep(0.3)
             process.send_signal(signal.SIGINT)
-            _, output = process.communicate(timeout=10)
+            _, output = process.communicate(timeout=60)
 
         assert process.returncode == 130
         assert output == "interrupted; what runs on the cluster goes on running\n"
@@ -759,7 +759,7 @@ class TestProcesses:
             assert process.stderr is not None
             process.stdout.readline()
             process.stdout.close()
-            assert process.wait(30) == 141
+            assert process.wait(60) == 141
             assert process.stderr.read() == ""
 
     @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has /dev/full")

@@ -296,11 +296,11 @@ def test_runner(threaded: ThreadedCluster, mode: str) -> None:
         for printed in process.stdout:
             times.append(time.monotonic())
             text += printed
-        assert process.wait(10) == 5
+        assert process.wait(60) == 5
     gaps = [b - a for a, b in itertools.pairwise(times[1:])]  # not that to the first: it starts
 
-    assert len(gaps) >= 8
-    assert max(gaps) < keep_alive + 1  # as the machine has other things to do
+    assert len(gaps) >= 4  # 8, if the machine has nothing else to do
+    assert max(gaps) < 3  # and not the 4 of the outage
     assert ESCAPES.search(text) is None
 
 
@@ -370,7 +370,7 @@ class TestReportsAndHook:
             process.stdout.readline()
             place.rmdir()
             threaded.go_on()
-            _, err = process.communicate(timeout=30)
+            _, err = process.communicate(timeout=60)
 
         assert process.returncode == code
         assert err.startswith(f"redis-actions: --report {place}/report.json cannot be written: ")
@@ -404,7 +404,7 @@ class TestReportsAndHook:
             process.stdout.readline()
             process.stdout.close()
             threaded.go_on()
-            assert process.wait(30) == 141
+            assert process.wait(60) == 141
 
         assert uid in report.read_text()
         assert not (tmp_path / "hooked").exists()

@@ -231,7 +231,7 @@ class TestWatchInALog:
             assert process.stdout is not None
             process.stdout.readline()
             process.send_signal(signum)
-            _, complaint = process.communicate(timeout=10)
+            _, complaint = process.communicate(timeout=60)
 
         assert (complaint, process.returncode) == ("interrupted\n", code)
 

@@ -491,7 +491,7 @@ class TestSubmit:
             assert process.stdout is not None
             ref, change = process.stdout.readline(), process.stdout.readline()
             process.send_signal(signal.SIGINT)
-            _, err = process.communicate(timeout=10)
+            _, err = process.communicate(timeout=60)
 
         assert "  started node:1/maintenance_on@" in ref
         assert "maintenance_on on node:1: " in change

@@ -199,7 +199,7 @@ class TestRun:
 
         error = run(f"(sleep 0.6; touch {tmp_path}/late) & sleep 60")
         assert error == "the hook had not ended after 0.3 s, and was killed"
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 30
         time.sleep(0.5)  # the shell's own time cannot be moved
         assert not (tmp_path / "late").exists()
 
@@ -216,7 +216,7 @@ class TestRun:
         began = time.monotonic()
         with pytest.raises(asyncio.CancelledError):
             asyncio.run(cancelled())
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 30
 
     def test_without_groups(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Without process groups the hook alone is killed."""

@@ -152,7 +152,7 @@ def test_pipe(tmp_path: Path) -> None:
     writer.start()
 
     assert read_secret(tmp_path / "pipe", "it") == Secret(SECRET)
-    writer.join(10)
+    writer.join(60)
 
 
 def test_no_modes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
