@@ -108,7 +108,7 @@ def end_before(ref: str, action: Action, code: int, message: str) -> WaitEndEven
 
 FAILED = ended(MAINTENANCE, "failed", error_code="e17", error="no room, 100% full")
 COMPLETED = ended(UPDATE, "completed")
-COMPLETED_MESSAGE = "SMUpdateBDB on bdb:1 [a1] completed after waiting 3 min 30 s"
+COMPLETED_MESSAGE = "SMUpdateBDB on bdb:1 [a1] completed after 3m 30s"
 WAITING = PendingWait(ref="crdb:t2", title="crdb:t2", status=None, phase=None, progress=None)
 RUNNING = PendingWait(
     ref=REFS[0],

@@ -133,7 +133,7 @@ def test_first_answer() -> None:
     [
         (
             MACHINE,
-            "SMUpdateBDB on bdb:1: active, 14.29 %, restart, shard 3 flush 40 % [a10586b1]",
+            "SMUpdateBDB on bdb:1: active, 14 %, restart, shard 3 flush 40 % [a10586b1]",
         ),
         (
             Action(
@@ -154,7 +154,7 @@ def test_first_answer() -> None:
         ),
         (
             changed(pending_ops=tuple(PendingOp(shard_uid=str(n)) for n in range(5)), state=None),
-            "SMUpdateBDB on bdb:1: active, 14.29 %, shard 0 working, shard 1 working, "
+            "SMUpdateBDB on bdb:1: active, 14 %, shard 0 working, shard 1 working, "
             "shard 2 working, +2 more [a10586b1]",
         ),
         (
@@ -242,10 +242,10 @@ def test_to_json() -> None:
 @pytest.mark.parametrize(
     ("action", "text"),
     [
-        (MACHINE, "<Action 'a10586b1' SMUpdateBDB running 14%>"),
+        (MACHINE, "<Action 'a10586b1' SMUpdateBDB running 14 %>"),
         (changed(progress=None), "<Action 'a10586b1' SMUpdateBDB running>"),
-        (changed(name="", uid="", phase=Phase.FAILED), "<Action '' action failed 14%>"),
-        (changed(uid="a\x1b\n'", name="x\n\x1by"), '<Action "a\\x1b\\n\'" x  y running 14%>'),
+        (changed(name="", uid="", phase=Phase.FAILED), "<Action '' action failed 14 %>"),
+        (changed(uid="a\x1b\n'", name="x\n\x1by"), '<Action "a\\x1b\\n\'" x  y running 14 %>'),
     ],
 )
 def test_repr(action: Action, text: str) -> None:
@@ -264,7 +264,7 @@ def test_html() -> None:
         ("uid", "a10586b1"),
         ("status", "active"),
         ("phase", "running"),
-        ("progress", "14.29 %"),
+        ("progress", "14 %"),
         ("state", "restart"),
         ("pending", "shard 3 flush 40 %"),
         ("created", "2026-01-02 03:04:05 UTC"),

@@ -88,42 +88,40 @@ def already_ended(error: WaitError, seen_at: float = 0.02) -> WaitError:
 ERRORS: list[tuple[RedisActionsError, str]] = [
     (
         already_ended(ActionFailed("a1", action=FAILED, elapsed=0.02, polls=1)),
-        "action a1 (retry_bdb) had already failed: internal_error: disk full",
+        "retry_bdb [a1] had already failed: internal_error: disk full",
     ),
     (
         already_ended(ActionFailed("a1", action=SILENT, elapsed=0.02, polls=1)),
-        "action a1 (retry_bdb) had already failed: the cluster gave no reason",
+        "retry_bdb [a1] had already failed: the cluster gave no reason",
     ),
     (
         already_ended(ActionFailed("a1", action=FAILED, elapsed=90, polls=5), 90.0),
-        "action a1 (retry_bdb) had already failed when first seen, after waiting 1 min 30 s: "
+        "retry_bdb [a1] had already failed when first seen, after 1m 30s: "
         "internal_error: disk full",
     ),
     (
         already_ended(ActionCancelled("a1", action=RUNNING, elapsed=0.02, polls=1)),
-        "action a1 (SMUpdateBDB on bdb:1) had already been cancelled",
+        "SMUpdateBDB on bdb:1 [a1] had already been cancelled",
     ),
     (
         already_ended(ActionAborted("a1", action=RUNNING, elapsed=0.02, polls=1)),
-        "action a1 (SMUpdateBDB on bdb:1) had already been aborted",
+        "SMUpdateBDB on bdb:1 [a1] had already been aborted",
     ),
     (
         ActionFailed("a1", action=FAILED, elapsed=12.34, polls=7),
-        "action a1 (retry_bdb) failed after waiting 12.3 s and 7 polls: internal_error: disk full",
+        "retry_bdb [a1] failed after 12s: internal_error: disk full",
     ),
     (
         ActionFailed("a1", action=SILENT, elapsed=0.0, polls=1),
-        "action a1 (retry_bdb) failed after waiting 0.0 s and 1 poll: the cluster gave no reason",
+        "retry_bdb [a1] failed after 0.0s: the cluster gave no reason",
     ),
     (
         ActionCancelled("a1", action=RUNNING, elapsed=3, polls=2),
-        "action a1 (SMUpdateBDB on bdb:1) was cancelled on the cluster, "
-        "seen after waiting 3.0 s and 2 polls",
+        "SMUpdateBDB on bdb:1 [a1] was cancelled on the cluster after 3.0s",
     ),
     (
         ActionAborted("a1", action=RUNNING, elapsed=3, polls=2),
-        "action a1 (SMUpdateBDB on bdb:1) was aborted by the cluster, "
-        "seen after waiting 3.0 s and 2 polls",
+        "SMUpdateBDB on bdb:1 [a1] was aborted by the cluster after 3.0s",
     ),
     (
         AnswerLost("PUT", "/v1/bdbs/1", reason="it hung up", nodes=("https://a",), ref="bdb:1"),
@@ -153,45 +151,44 @@ ERRORS: list[tuple[RedisActionsError, str]] = [
     ),
     (
         ActionNotFound("a\n1", action=None, elapsed=10, polls=5),
-        "action a 1 was not found after waiting 10.0 s and 5 polls: it never existed, or it ended "
+        "action a 1 was not found after 10s: it never existed, or it ended "
         "so long ago that the cluster forgot it",
     ),
     (
         ActionNotFound("bdb:99", action=None, elapsed=0, polls=3, ref="bdb:99@after"),
-        "database 99 was not found after waiting 0.0 s and 3 polls: it does not exist, or it is "
-        "hidden from the user",
+        "database 99 was not found after 0.0s: it does not exist, or it is hidden from the user",
     ),
     (
         WaitTimeout("export:3", action=None, elapsed=5, polls=3, timeout=5, ref="export:3@idle"),
-        "export of database 3 timed out after 5 s and 3 polls; it was never seen",
+        "export of database 3 timed out after 5.0s, never seen",
     ),
     (
         WaitTimeout("node:1/remove", action=None, elapsed=5, polls=3, timeout=5),
-        "remove of node 1 timed out after 5 s and 3 polls; it was never seen",
+        "remove of node 1 timed out after 5.0s, never seen",
     ),
     (
         WaitTimeout("cluster:change_master", action=None, elapsed=5, polls=3, timeout=5),
-        "change_master of the cluster timed out after 5 s and 3 polls; it was never seen",
+        "change_master of the cluster timed out after 5.0s, never seen",
     ),
     (
         ActionNotFound("T1", action=None, elapsed=10, polls=5, ref="crdb:T1"),
-        "CRDB task T1 was not found after waiting 10.0 s and 5 polls: it never existed, or it "
+        "CRDB task T1 was not found after 10s: it never existed, or it "
         "ended so long ago that the cluster forgot it",
     ),
     (
         ActionStalled("a1", action=STRANGE, elapsed=70, polls=9, stall_timeout=60),
-        "action a1 (retry_bdb) has not moved for 60 s, seen after waiting 1 min 10 s and 9 polls; "
-        "last seen with the unknown status 'done': retry_bdb: done [a1]",
+        "retry_bdb [a1] stalled after 1m 10s, last seen with the unknown status "
+        "'done'; nothing moved for 1m 00s",
     ),
     (
         WaitTimeout("a1", action=STRANGE, elapsed=30, polls=9, timeout=30),
-        "action a1 (retry_bdb) timed out after 30 s and 9 polls; the work may go on; "
-        "last seen with the unknown status 'done': retry_bdb: done [a1]",
+        "retry_bdb [a1] timed out after 30s, last seen with the unknown status "
+        "'done'; the work may go on",
     ),
     (
         ActionVanished("a1", action=RUNNING, elapsed=10, polls=5),
-        "action a1 (SMUpdateBDB on bdb:1) vanished after waiting 10.0 s and 5 polls; how it ended "
-        "is unknown; last seen: SMUpdateBDB on bdb:1: active, 50 % [a1]",
+        "SMUpdateBDB on bdb:1 [a1] vanished after 10s at 50 %, last seen running; how it ended "
+        "is unknown",
     ),
     (
         NothingToFollow("PUT /v1/x", action=None, elapsed=0, polls=0, reason="nothing is named"),
@@ -199,18 +196,17 @@ ERRORS: list[tuple[RedisActionsError, str]] = [
     ),
     (
         ActionStalled("a1", action=RUNNING, elapsed=70, polls=9, stall_timeout=60),
-        "action a1 (SMUpdateBDB on bdb:1) has not moved for 60 s, "
-        "seen after waiting 1 min 10 s and 9 polls; "
-        "last seen: SMUpdateBDB on bdb:1: active, 50 % [a1]",
+        "SMUpdateBDB on bdb:1 [a1] stalled after 1m 10s at 50 %, last seen running; "
+        "nothing moved for 1m 00s",
     ),
     (
         WaitTimeout("a1", action=RUNNING, elapsed=30, polls=9, timeout=30),
-        "action a1 (SMUpdateBDB on bdb:1) timed out after 30 s and 9 polls; the work goes on; "
-        "last seen: SMUpdateBDB on bdb:1: active, 50 % [a1]",
+        "SMUpdateBDB on bdb:1 [a1] timed out after 30s at 50 %, last seen running; "
+        "the work goes on",
     ),
     (
         WaitTimeout("a1", action=None, elapsed=5, polls=3, timeout=5),
-        "action a1 timed out after 5 s and 3 polls; it was never seen",
+        "action a1 timed out after 5.0s, never seen",
     ),
     (
         ClusterUnreachable("GET", "/v1/actions/a1", reason="Connect call failed"),
@@ -228,9 +224,8 @@ ERRORS: list[tuple[RedisActionsError, str]] = [
                 retry_after=3.0,
             )
         ),
-        "GET /v1/actions/a1: no usable answer from the cluster: it answered 503: busy (4 attempts) "
-        "(while waiting for action a1, after 12.3 s and 7 polls; "
-        "last seen: SMUpdateBDB on bdb:1: active, 50 % [a1])",
+        "SMUpdateBDB on bdb:1 [a1]: unreachable after 12s at 50 %, last seen running: "
+        "GET /v1/actions/a1: no usable answer from the cluster: it answered 503: busy (4 attempts)",
     ),
     (
         ClusterUnreachable(
@@ -282,9 +277,9 @@ ERRORS: list[tuple[RedisActionsError, str]] = [
             ),
             action=None,
         ),
+        "action a1: rejected after 12s, never seen: "
         "GET /v1/actions/a1: the cluster answered 403: insufficient_permissions: not allowed. "
-        "The user's role needs the permission view_status_of_cluster_action "
-        "(while waiting for action a1, after 12.3 s and 7 polls; never seen)",
+        "The user's role needs the permission view_status_of_cluster_action",
     ),
     (
         UnreadableReply("GET", "/v1/actions", problem="JSON is malformed", excerpt="<html>"),

@@ -39,19 +39,23 @@ def test_one_line_is_printable() -> None:
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [
-        (0, "0.0 s"),
-        (12.345, "12.3 s"),
-        (59.94, "59.9 s"),
-        (59.96, "1 min"),
-        (723, "12 min 3 s"),
-        (3600, "1 h"),
-        (3599.7, "1 h"),
-        (6122, "1 h 42 min"),
-        (3 * 86400 + 5 * 3600, "3 d 5 h"),
+        (0, "0.0s"),
+        (0.44, "0.4s"),
+        (9.94, "9.9s"),
+        (9.96, "10s"),
+        (12.345, "12s"),
+        (59.4, "59s"),
+        (59.6, "1m 00s"),
+        (65, "1m 05s"),
+        (723, "12m 03s"),
+        (3599.7, "1h 00m"),
+        (3720, "1h 02m"),
+        (86399.6, "1d 00h"),
+        (3 * 86400 + 5 * 3600, "3d 05h"),
     ],
 )
 def test_duration(seconds: float, text: str) -> None:
-    """A duration has two units at most."""
+    """A duration has one decimal below 10 s, and two units from a minute on."""
     assert duration_text(seconds) == text
 
 
@@ -64,10 +68,12 @@ def test_count(count: int, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("percent", "text"), [(0.0, "0 %"), (14.2857, "14.29 %"), (100.0, "100 %")], ids=str
+    ("percent", "text"),
+    [(0.0, "0 %"), (14.2857, "14 %"), (99.99, "99 %"), (100.0, "100 %")],
+    ids=str,
 )
 def test_percent(percent: float, text: str) -> None:
-    """A percentage has two decimals at most, and no needless ones."""
+    """A percentage is whole, and not rounded up to 100."""
     assert percent_text(percent) == text
 
 

@@ -52,9 +52,9 @@ def test_rows() -> None:
 
     assert {"SMUpdateBDB on bdb:1", "remove on node:1"} <= set(texts(root))
     assert {
-        "✓ completed after waiting 1 min 40 s",
-        "✗ unreachable after waiting 1 min 40 s",
-        "■ interrupted after waiting 0.0 s",
+        "✓ completed after 1m 40s",
+        "✗ unreachable after 1m 40s",
+        "■ interrupted after 0.0s",
     } <= set(texts(root))
     fills = [each for each in classes(root, "rect") if each in {*Phase, "other"}]
     assert fills[:5] == ["pending", "running", "other", "cancelling", "unknown"]
@@ -67,8 +67,8 @@ def test_outages() -> None:
 
     titles = [title.text or "" for bar in bars for title in bar]
     assert titles == [
-        "no answer for 10.0 s (1 attempt): it answered 503",
-        "no answer for 40.0 s, to the end (9 attempts): refused",
+        "no answer for 10s (1 attempt): it answered 503",
+        "no answer for 40s, to the end (9 attempts): refused",
     ]
 
 

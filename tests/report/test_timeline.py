@@ -98,8 +98,8 @@ class TestTexts:
         """The outcome of a wait is shown with its duration, so far or in all."""
         under_way = make_record(outcome=Outcome.UNDER_WAY)
 
-        assert outcome_text(QUIET) == "completed after waiting 1 min 40 s"
-        assert outcome_text(under_way) == "under way, waited 1 min 40 s"
+        assert outcome_text(QUIET) == "completed after 1m 40s"
+        assert outcome_text(under_way) == "under way, waited 1m 40s"
 
     @pytest.mark.parametrize(
         ("outcome", "text"),
@@ -132,11 +132,11 @@ class TestTexts:
     def test_outage_text(self) -> None:
         """An outage is shown with its duration, its attempts and its reason."""
         assert [outage_text(outage, TROUBLED) for outage in TROUBLED.outages] == [
-            "no answer for 10.0 s (1 attempt): it answered 503",
-            "no answer for 40.0 s, to the end (9 attempts): refused",
+            "no answer for 10s (1 attempt): it answered 503",
+            "no answer for 40s, to the end (9 attempts): refused",
         ]
 
-    @pytest.mark.parametrize(("record", "text"), [(QUIET, "none"), (TROUBLED, "2 outages, 50.0 s")])
+    @pytest.mark.parametrize(("record", "text"), [(QUIET, "none"), (TROUBLED, "2 outages, 50s")])
     def test_outages_text(self, record: Record, text: str) -> None:
         """The outages of one wait are counted and added up."""
         assert outages_text(record) == text
@@ -160,9 +160,9 @@ class TestTexts:
         assert totals(timeline([TROUBLED, QUIET])) == [
             ("began", "2026-03-01 12:00:00 UTC"),
             ("ended", "2026-03-01 12:03:20 UTC"),
-            ("waited", "3 min 20 s"),
+            ("waited", "3m 20s"),
             ("polls", "14 (a shared one counts for each)"),
-            ("without answers", "2 outages, 50.0 s"),
+            ("without answers", "2 outages, 50s"),
         ]
 
     def test_singular(self) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 from redis_enterprise_actions._client.client import ActionsClient
 from redis_enterprise_actions._model.action import Action
 from redis_enterprise_actions._model.errors import UsageError
+from redis_enterprise_actions._model.text import duration_text
 from redis_enterprise_actions.testing import FakeCluster, Plan
 
 from .output import print_line
@@ -116,6 +117,6 @@ async def demonstrate() -> int:
     failed = len(results) - completed
     print_line(
         f"\n{completed} completed, {failed} failed (as planned), "
-        f"in {clock() - began:.1f} s and {requests} requests"
+        f"in {duration_text(clock() - began)} and {requests} requests"
     )
     return 0 if (completed, failed) == (4, 1) else 1

@@ -20,6 +20,7 @@ from .text import json_text, one_line, percent_text, timestamp_text
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_MAX_WORD: Final = 60  # characters of an unknown status
 _SHOWN_OPS: Final = 3  # pending operations spelled out in one line before "+n more"
 
 
@@ -219,7 +220,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def brief(self) -> str:
-        """The state in one line: `active, 14.29 %, provision`."""
+        """The state in one line: `active, 14 %, provision`."""
         parts = [
             self.status or "no status",
             None if self.progress is None else percent_text(self.progress),
@@ -250,7 +251,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return f"{self.title}: {self.brief}{uid}"
 
     def __repr__(self) -> str:
-        progress = "" if self.progress is None else f" {self.progress:.0f}%"
+        progress = "" if self.progress is None else f" {percent_text(self.progress)}"
         name = one_line(self.name) or "action"
         return f"<{type(self).__name__} {self.uid!r} {name} {self.phase}{progress}>"
 
@@ -272,6 +273,22 @@ class Action(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             if value is not None
         ]
         return f"<table><caption>{escape(self.title)}</caption>{''.join(rows)}</table>"
+
+
+def last_seen_text(action: Action | None) -> str:
+    """Return how an action stood: `at 28 % (undo_stuck_sm), last seen running`, `never seen`."""
+    if action is None:
+        return "never seen"
+    parts: list[str] = []
+    if action.progress is not None:
+        state = f" ({action.state})" if action.state else ""
+        parts.append(f"at {percent_text(action.progress)}{state}")
+    elif action.state:
+        parts.append(f"in {action.state}")
+    word: str = action.phase
+    if action.phase is Phase.UNKNOWN:
+        word = f"with the unknown status {one_line(action.status)[:_MAX_WORD]!r}"
+    return one_line(", ".join([*parts, f"last seen {word}"]))
 
 
 class Ambiguity(enum.Enum):

@@ -11,7 +11,7 @@ from __future__ import annotations
 from copy import copy
 from typing import TYPE_CHECKING, ClassVar, Final, Self
 
-from .action import Phase
+from .action import Phase, last_seen_text
 from .outcome import Outcome
 from .record import already_ended_text
 from .text import count_text, duration_text, one_line
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from .record import Record
 
 
-_MAX_WORD: Final = 60  # characters of an unknown status
 # Names of work without a uid of its own, by the kind of its reference.
 _WORK: Final[Mapping[str, str]] = {
     "node": "{1} of node {0}",
@@ -167,10 +166,8 @@ class RequestError(RedisActionsError):
         message = f"{self.method} {self.path}: {self.detail}"
         if self.elapsed is None:
             return message
-        waited = _waited(self.elapsed, self.polls or 0)
-        seen = "never seen" if self.action is None else f"last seen: {self.action}"
-        work = _work(self.ref, self.uid or "")
-        return f"{message} (while waiting for {work}, after {waited}; {seen})"
+        work = _subject(self.ref, self.uid or "", self.action)
+        return f"{work}: {self.outcome} {_ended(self.elapsed, self.action)}: {message}"
 
 
 class ClusterUnreachable(RequestError, ConnectionError):
@@ -415,27 +412,19 @@ class WaitError(RedisActionsError):
 
     @property
     def _subject(self) -> str:
-        work = _work(self.ref, self.uid)
-        # The title names the same object, unless the work has a uid of its own.
-        has_uid = work.endswith(self.uid)
-        return f"{work} ({self.action.title})" if self.action is not None and has_uid else work
+        return _subject(self.ref, self.uid, self.action)
 
     @property
     def _after(self) -> str:
-        return f"after waiting {_waited(self.elapsed, self.polls)}"
+        return f"after {duration_text(self.elapsed)}"
 
     @property
     def _already_ended(self) -> str | None:
         return None if self.record is None else already_ended_text(self.record)
 
     @property
-    def _last_seen(self) -> str:
-        if self.action is None:
-            return "it was never seen"
-        if self.action.phase is not Phase.UNKNOWN:
-            return f"last seen: {self.action}"
-        word = one_line(self.action.status)[:_MAX_WORD]
-        return f"last seen with the unknown status {word!r}: {self.action}"
+    def _ended(self) -> str:
+        return _ended(self.elapsed, self.action)
 
 
 class ActionFailed(WaitError):
@@ -465,7 +454,7 @@ class ActionCancelled(WaitError):
     outcome = Outcome.CANCELLED
 
     def _message(self) -> str:
-        end = self._already_ended or f"was cancelled on the cluster, seen {self._after}"
+        end = self._already_ended or f"was cancelled on the cluster {self._after}"
         return f"{self._subject} {end}"
 
 
@@ -475,7 +464,7 @@ class ActionAborted(WaitError):
     outcome = Outcome.ABORTED
 
     def _message(self) -> str:
-        end = self._already_ended or f"was aborted by the cluster, seen {self._after}"
+        end = self._already_ended or f"was aborted by the cluster {self._after}"
         return f"{self._subject} {end}"
 
 
@@ -502,7 +491,7 @@ class ActionVanished(WaitError):
     outcome = Outcome.VANISHED
 
     def _message(self) -> str:
-        return f"{self._subject} vanished {self._after}; how it ended is unknown; {self._last_seen}"
+        return f"{self._subject} vanished {self._ended}; how it ended is unknown"
 
 
 class ActionStalled(WaitError):
@@ -524,10 +513,8 @@ class ActionStalled(WaitError):
         self.stall_timeout = stall_timeout
 
     def _message(self) -> str:
-        return (
-            f"{self._subject} has not moved for {self.stall_timeout:g} s, "
-            f"seen {self._after}; {self._last_seen}"
-        )
+        still = duration_text(self.stall_timeout)
+        return f"{self._subject} stalled {self._ended}; nothing moved for {still}"
 
 
 class NothingToFollow(WaitError):
@@ -571,9 +558,8 @@ class WaitTimeout(WaitError, TimeoutError):
         goes_on = ""
         if self.action is not None:
             is_unknown = self.action.phase is Phase.UNKNOWN
-            goes_on = "the work may go on; " if is_unknown else "the work goes on; "
-        after = f"after {self.timeout:g} s and {count_text(self.polls, 'poll')}"
-        return f"{self._subject} timed out {after}; {goes_on}{self._last_seen}"
+            goes_on = f"; the work {'may go on' if is_unknown else 'goes on'}"
+        return f"{self._subject} timed out {_ended(self.timeout, self.action)}{goes_on}"
 
 
 def _work(ref: str | None, uid: str) -> str:
@@ -588,5 +574,16 @@ def _work(ref: str | None, uid: str) -> str:
     return _WORK[kind].format(owner, action)
 
 
-def _waited(elapsed: float, polls: int) -> str:
-    return f"{duration_text(elapsed)} and {count_text(polls, 'poll')}"
+def _subject(ref: str | None, uid: str, action: Action | None) -> str:
+    """Return the title of an action with its uid, or the work that a reference names."""
+    work = _work(ref, uid)
+    if action is None:
+        return work
+    # The title names the same object, unless the work has a uid of its own.
+    return f"{action.title} [{one_line(uid)}]" if work.endswith(uid) else action.title
+
+
+def _ended(elapsed: float, action: Action | None) -> str:
+    """Return when a wait ended, and what was seen last: `after 36s, last seen running`."""
+    seen = last_seen_text(action)
+    return f"after {duration_text(elapsed)}{' ' if seen.startswith(('at ', 'in ')) else ', '}{seen}"

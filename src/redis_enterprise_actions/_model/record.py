@@ -160,7 +160,7 @@ def already_ended_text(record: Record) -> str | None:
     if not record.already_over or str(record.outcome) != record.transitions[0].phase.value:
         return None
     seen_at = record.transitions[0].at
-    late = f" when first seen, after waiting {duration_text(seen_at)}"
+    late = f" when first seen, after {duration_text(seen_at)}"
     return already_text(record.outcome) + (late if seen_at >= _FIRST_ANSWER else "")
 
 

@@ -11,18 +11,19 @@ import msgspec
 
 
 SHORT: Final = 200  # characters: no word of the API is as long
-_UNITS: Final = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+_UNITS: Final = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
 _ESCAPED_IN_JSON: Final = re.compile(r"[^\x00-\x7e]|#(?=#)")
 
 
 def duration_text(seconds: float) -> str:
-    """Return a duration as `0.4 s`, `12 min 3 s`, `1 h 2 min` or `3 d 4 h`."""
-    if seconds < 59.95:
-        return f"{seconds:.1f} s"
+    """Return a duration as `0.4s`, `29s`, `1m 05s`, `1h 02m` or `3d 04h`."""
+    if seconds < 9.95:
+        return f"{seconds:.1f}s"
     whole = round(seconds)
-    (large, name), (small, lesser) = next(two for two in pairwise(_UNITS) if whole >= two[0][0])
-    rest = whole % large // small
-    return f"{whole // large} {name}" + (f" {rest} {lesser}" if rest else "")
+    for (large, name), (small, lesser) in pairwise(_UNITS):
+        if whole >= large:
+            return f"{whole // large}{name} {whole % large // small:02}{lesser}"
+    return f"{whole}s"
 
 
 def timestamp_text(when: datetime) -> str:
@@ -31,8 +32,8 @@ def timestamp_text(when: datetime) -> str:
 
 
 def percent_text(percent: float) -> str:
-    """Return a percentage as `14.29 %` or `100 %`."""
-    return f"{round(percent, 2):g} %"
+    """Return a percentage as `14 %`, rounded down: `100 %` is said only of 100."""
+    return f"{int(percent)} %"
 
 
 def count_text(count: int, noun: str) -> str:

@@ -142,8 +142,8 @@ def _end(outage: Outage, record: Record) -> float:
 
 
 def outcome_text(record: Record) -> str:
-    """Return the end of a wait: `completed after waiting 1 min 10 s`."""
-    waited = ", waited" if record.outcome is Outcome.UNDER_WAY else " after waiting"
+    """Return the end of a wait: `completed after waiting 1m 10s`."""
+    waited = ", waited" if record.outcome is Outcome.UNDER_WAY else " after"
     text = f"{record.outcome}{waited} {duration_text(record.elapsed)}"
     return already_ended_text(record) or text
 
@@ -154,14 +154,14 @@ def status_text(transition: Transition) -> str:
 
 
 def transition_text(transition: Transition) -> str:
-    """Return a transition in one line: `active, provision, 14.29 %`."""
+    """Return a transition in one line: `active, provision, 14 %`."""
     if transition.progress is None:
         return status_text(transition)
     return f"{status_text(transition)}, {percent_text(transition.progress)}"
 
 
 def outage_text(outage: Outage, record: Record) -> str:
-    """Return an outage in one line: `no answer for 12.0 s (3 attempts): connection refused`."""
+    """Return an outage in one line: `no answer for 12s (3 attempts): connection refused`."""
     lasted = duration_text(_end(outage, record) - outage.began)
     to_the_end = ", to the end" if outage.ended is None else ""
     attempts = count_text(outage.attempts, "attempt")
@@ -169,7 +169,7 @@ def outage_text(outage: Outage, record: Record) -> str:
 
 
 def outages_text(record: Record) -> str:
-    """Return the outages of one wait in short: `2 outages, 12.0 s`, or `none`."""
+    """Return the outages of one wait in short: `2 outages, 12s`, or `none`."""
     return _outages_total([record]) if record.outages else "none"
 
 

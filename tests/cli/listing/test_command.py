@@ -37,22 +37,22 @@ LISTS_OF_A_DATABASE = ("/v1/actions/bdb/1", "/v2/actions")
 AT_40 = f"""\
 {FIRST}
   SMUpdateBDB on bdb:1
-  active  0%  prepare
+  active  0 %  prepare
 {SECOND}
   SMDeleteBDB on bdb:2
-  active  0%  config_security
+  active  0 %  config_security
 """
 
 AT_100 = f"""\
 UID                                   WHAT                  STATUS  DONE  STATE
-{FIRST}  SMUpdateBDB on bdb:1  active    0%  prepare
-{SECOND}  SMDeleteBDB on bdb:2  active    0%  config_security
+{FIRST}  SMUpdateBDB on bdb:1  active   0 %  prepare
+{SECOND}  SMDeleteBDB on bdb:2  active   0 %  config_security
 """
 
 AT_80 = f"""\
 UID                                   WHAT                  STATUS  DONE
-{FIRST}  SMUpdateBDB on bdb:1  active    0%
-{SECOND}  SMDeleteBDB on bdb:2  active    0%
+{FIRST}  SMUpdateBDB on bdb:1  active   0 %
+{SECOND}  SMDeleteBDB on bdb:2  active   0 %
 """
 
 
@@ -207,7 +207,7 @@ class TestWatchInALog:
         assert all(re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ  \S", line) for line in printed)
         messages = [line.partition("  ")[2] for line in printed]
         assert messages[0] == "SMUpdateBDB on bdb:1: active, 0 %, prepare [a]"
-        assert "retry_bdb: failed, 33.33 %, internal_error: no room [u]" in messages[1:]
+        assert "retry_bdb: failed, 33 %, internal_error: no room [u]" in messages[1:]
         assert sum(line.startswith("no usable answer: ") for line in messages) == 1
         assert sum(line.startswith("answers again, after ") for line in messages) == 1
 

@@ -16,7 +16,6 @@ from redis_enterprise_actions._cli.listing.table import (
     RenderContext,
     display_width,
     fit_widths,
-    format_age,
     progress_bar,
     reference_of,
     render_list,
@@ -53,37 +52,37 @@ THREE = [
 AT_40 = """\
 2d81d873-0b12-4636-90d2-ff4dd1ed3b81
   SMUpdateBDB on bdb:1
-  active  14%  provision  12s
+  active  14 %  provision  12s
 2d81d873-0b12-4636-90d2-ff4dd1ed3b82
   maintenance_on on node:2
-  completed  100%  2h
+  completed  100 %  2h
 2d81d873-0b12-4636-90d2-ff4dd1ed3b83
   retry_bdb on node:1
-  failed  33%  internal_error: node…  2d"""
+  failed  33 %  internal_error: node…  2d"""
 
 AT_80 = """\
 UID                                   WHAT                  STATUS     DONE  AGE
-2d81d873-0b12-4636-90d2-ff4dd1ed3b81  SMUpdateBDB on bdb:1  active      14%  12s
-2d81d873-0b12-4636-90d2-ff4dd1ed3b82  maintenan… on node:2  completed  100%   2h
-2d81d873-0b12-4636-90d2-ff4dd1ed3b83  retry_bdb on node:1   failed      33%   2d"""
+2d81d873-0b12-4636-90d2-ff4dd1ed3b81  SMUpdateBDB on bdb:1  active      14 %  12s
+2d81d873-0b12-4636-90d2-ff4dd1ed3b82  maintenan… on node:2  completed  100 %   2h
+2d81d873-0b12-4636-90d2-ff4dd1ed3b83  retry_bdb on node:1   failed      33 %   2d"""
 
 AT_140 = """\
 UID                                   WHAT                      STATUS     DONE  STATE                           AGE
-2d81d873-0b12-4636-90d2-ff4dd1ed3b81  SMUpdateBDB on bdb:1      active      14%  provision                       12s
-2d81d873-0b12-4636-90d2-ff4dd1ed3b82  maintenance_on on node:2  completed  100%                                   2h
-2d81d873-0b12-4636-90d2-ff4dd1ed3b83  retry_bdb on node:1       failed      33%  internal_error: node 1 is full   2d"""  # noqa: E501
+2d81d873-0b12-4636-90d2-ff4dd1ed3b81  SMUpdateBDB on bdb:1      active      14 %  provision                       12s
+2d81d873-0b12-4636-90d2-ff4dd1ed3b82  maintenance_on on node:2  completed  100 %                                   2h
+2d81d873-0b12-4636-90d2-ff4dd1ed3b83  retry_bdb on node:1       failed      33 %  internal_error: node 1 is full   2d"""  # noqa: E501
 
 WATCHED_AT_40 = """\
 WHAT                     STATUS     DONE
-SMUpdateBDB on bdb:1     active      14%
-maintenance_… on node:2  completed  100%
-retry_bdb on node:1      failed      33%"""
+SMUpdateBDB on bdb:1     active      14 %
+maintenance_… on node:2  completed  100 %
+retry_bdb on node:1      failed      33 %"""
 
 WATCHED_AT_80 = """\
 WHAT                      STATUS                 DONE  STATE                 AGE
-SMUpdateBDB on bdb:1      active     ━─────────   14%  provision             12s
-maintenance_on on node:2  completed              100%                         2h
-retry_bdb on node:1       failed                  33%  internal_error: nod…   2d"""
+SMUpdateBDB on bdb:1      active     ━─────────   14 %  provision             12s
+maintenance_on on node:2  completed              100 %                         2h
+retry_bdb on node:1       failed                  33 %  internal_error: nod…   2d"""
 
 
 def on(width: int, **more: object) -> RenderContext:
@@ -149,18 +148,6 @@ def test_reference() -> None:
 
     assert reference_of(node) == "node:1/remove"
     assert reference_of(msgspec.structs.replace(ACTIVE, kind=Kind.CRDB_TASK)) == "crdb:a1"
-
-
-@pytest.mark.parametrize(
-    ("seconds", "expected"),
-    [
-        (0, "0s"), (59, "59s"), (60, "1m"), (3599, "59m"), (3600, "1h"), (172799, "47h"),
-        (172800, "2d"), (8640000, "100d"),
-    ],
-)  # fmt: skip
-def test_age(seconds: int, expected: str) -> None:
-    """An age has its largest unit."""
-    assert format_age(seconds) == expected
 
 
 def test_clocks_differ() -> None:

@@ -88,7 +88,7 @@ class TestRender:
         )
         lines = rendered(lost)
 
-        assert lines[1] == "no usable answer for 2m: it answered 503 (3 attempts)"
+        assert lines[1] == "no usable answer for 2m 10s: it answered 503 (3 attempts)"
         assert lines[-1].startswith("SMUpdateBDB")
 
     def test_missing(self) -> None:

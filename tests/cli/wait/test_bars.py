@@ -146,12 +146,12 @@ def test_estimate(window: Callable[..., FakeTerminal]) -> None:
     assert "about" not in terminal.screen[1]
 
     bars, progress = show_and_draw([*running(), *later], 120)
-    assert "about 3 min left, reshard" in terminal.screen[-2]
+    assert "about 3m 00s left" in terminal.screen[-2]
 
     progress.apply(OutageEvent(**time_at(121), over=False, seconds=1, reason="refused", ref=None))
     bars.draw(130, progress)
     assert "about" not in "".join(terminal.screen[-3:])
-    assert terminal.screen[-1] == "! no usable answer for 10 s: refused"
+    assert terminal.screen[-1] == "! no usable answer for 10s: refused"
 
 
 def test_ended_before(window: Callable[..., FakeTerminal]) -> None:
@@ -175,7 +175,7 @@ def test_own_outage(window: Callable[..., FakeTerminal]) -> None:
     )
     show_and_draw([*running(), outage], 20)
 
-    assert "no answer for 12 s: it answered 500" in terminal.screen[1]
+    assert "no answer for 12s: it answered 500" in terminal.screen[1]
 
 
 def test_operations(window: Callable[..., FakeTerminal]) -> None:
@@ -267,7 +267,7 @@ def test_permanent_lines(window: Callable[..., FakeTerminal]) -> None:
 
     assert terminal.screen[1:] == [
         "warning: the certificate of https://n1 is not verified",
-        "the cluster answers again after 4.0 s",
+        "the cluster answers again after 4.0s",
     ]
 
 

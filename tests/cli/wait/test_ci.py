@@ -106,7 +106,7 @@ class TestGitHub:
             display.show(end(1, f"action:a{number}", UPDATE, "failed", 1, message), progress)
 
         assert [line.startswith("::error") for line in lines] == [True] * 10 + [False] * 2
-        assert lines[-1] == "2026-03-01T04:59:59Z +0:00:01  a11 failed"
+        assert lines[-1] == "2026-03-01T04:59:59Z    1.0s  a11 failed"
 
     def test_interrupted(self) -> None:
         """No group stays open when the display is closed early."""

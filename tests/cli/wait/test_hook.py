@@ -198,7 +198,7 @@ class TestRun:
         began = time.monotonic()
 
         error = run(f"(sleep 0.6; touch {tmp_path}/late) & sleep 60")
-        assert error == "the hook had not ended after 0.3 s, and was killed"
+        assert error == "the hook had not ended after 0.3s, and was killed"
         assert time.monotonic() - began < 30
         time.sleep(0.5)  # the shell's own time cannot be moved
         assert not (tmp_path / "late").exists()

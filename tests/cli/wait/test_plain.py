@@ -66,7 +66,7 @@ def test_no_reason() -> None:
     """An outage without a reason says that the reason is unknown."""
     outage = OutageEvent(**time_at(1), over=False, seconds=1.0, reason=None, ref=None)
 
-    expected = "no usable answer for 1.0 s: reason unknown; asking again"
+    expected = "no usable answer for 1.0s: reason unknown; asking again"
     assert event_text(outage, Progress()) == expected
 
 
@@ -78,7 +78,7 @@ def test_keep_alive_of_many_waits() -> None:
     progress = Progress()
     progress.apply(WaitsStartedEvent(**time_at(0), refs=("a", "b", "c", "d", "e", "f")))
 
-    runs = "SMUpdateBDB on bdb:1: active, 28.57 %"
+    runs = "SMUpdateBDB on bdb:1: active, 28 %"
     expected = f"still waiting for 5 of 6: {runs}; crdb:t2: not seen yet; {runs}; +2 more"
     assert event_text(alive, progress) == expected
 

@@ -8,9 +8,7 @@ from redis_enterprise_actions._cli.wait.events import OutageEvent, WaitsStartedE
 from redis_enterprise_actions._cli.wait.progress import (
     Progress,
     RemainingTimeEstimator,
-    format_clock,
     format_counts,
-    format_remaining,
 )
 from tests.event_samples import REFS, REJECTED_CALL, THREE_WAITS, time_at
 
@@ -128,31 +126,3 @@ def test_remaining(seen: list[tuple[float, float | None]], now: float, left: flo
         estimate.add(at, progress)
 
     assert estimate.remaining(now) == (None if left is None else pytest.approx(left))
-
-
-@pytest.mark.parametrize(
-    ("seconds", "expected"),
-    [
-        (0.1, "about 5 s left"),
-        (42, "about 40 s left"),
-        (54.9, "about 55 s left"),
-        (55, "about 1 min left"),
-        (91, "about 2 min left"),
-        (3569, "about 59 min left"),
-        (3570, "about 1 h left"),
-        (5400, "about 1.5 h left"),
-        (360_000, "about 100 h left"),
-    ],
-)
-def test_format_remaining(seconds: float, expected: str) -> None:
-    """An estimate is rounded to its precision."""
-    assert format_remaining(seconds) == expected
-
-
-@pytest.mark.parametrize(
-    ("seconds", "expected"),
-    [(0, "0:00:00"), (59.99, "0:00:59"), (125, "0:02:05"), (36_061, "10:01:01")],
-)
-def test_format_clock(seconds: float, expected: str) -> None:
-    """A duration is printed as hours, minutes and seconds."""
-    assert format_clock(seconds) == expected

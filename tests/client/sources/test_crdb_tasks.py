@@ -155,7 +155,7 @@ class TestFailure:
             "full",
             "cluster1.local: no room; no room",
         )
-        assert "update_crdb on crdb:g1) failed" in str(caught.value)
+        assert str(caught.value).startswith("update_crdb on crdb:g1 [")
         assert "full: cluster1.local: no room; no room" in str(caught.value)
 
     async def test_timeout(self, cluster: FakeCluster, client: ActionsClient) -> None:

@@ -118,7 +118,7 @@ class TestSettles:
         cluster.add_bdb(1)
 
         assert (await client.databases.wait(1, stall_timeout=2)).evidence is Evidence.QUIET
-        with pytest.raises(WaitTimeout, match="last seen: database 1: active"):
+        with pytest.raises(WaitTimeout, match="last seen "):
             await client.databases.wait(1, timeout=5)
 
     @pytest.mark.parametrize(
@@ -246,7 +246,7 @@ class TestSettles:
         """A timeout ends the wait, and the change goes on."""
         cluster.add_action("SMUpdateBDB", Plan(duration=500), bdb_uid=1)
 
-        with pytest.raises(WaitTimeout, match=r"database 1.*goes on.*active-change-pending"):
+        with pytest.raises(WaitTimeout, match=r"database 1 timed out .*SMUpdateBDB.*goes on"):
             await client.databases.wait(1, timeout=60)
         assert now() == pytest.approx(60, abs=0.1)
         assert cluster.bdbs[1].status(now()) == "active-change-pending"
@@ -280,14 +280,14 @@ class TestSettles:
             20, lambda: cluster.add_action("SMDeleteBDB", Plan(duration=10), bdb_uid=1)
         )
 
-        with pytest.raises(ActionVanished, match="active-change-pending"):
+        with pytest.raises(ActionVanished, match=r"vanished .*SMUpdateBDB"):
             await client.databases.wait(1, poll=wait_fixed(50))
 
     async def test_stalled(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """A database without any change has stalled, without another request."""
         cluster.add_action("SMUpdateBDB", Plan(outcome="never"), bdb_uid=1)
 
-        with pytest.raises(ActionStalled, match="has not moved for 60 s"):
+        with pytest.raises(ActionStalled, match="nothing moved for 1m 00s"):
             await client.databases.wait(1, stall_timeout=60)
         assert set(take_requests(cluster)) == {"GET /v1/bdbs/1"}
 
@@ -371,7 +371,7 @@ class TestGone:
             words = json.dumps({"error_code": code})
             cluster.inject(path="/v1/bdbs/1", times=3, status=404, body=words)
 
-        with pytest.raises(WaitTimeout, match="last seen: database 1: active"):
+        with pytest.raises(WaitTimeout, match="last seen "):
             await client.databases.wait_gone(1, timeout=60, poll=wait_fixed(1.5))
 
     @pytest.mark.parametrize(
@@ -393,7 +393,7 @@ class TestGone:
         """An active database is not gone."""
         cluster.add_bdb(1)
 
-        with pytest.raises(WaitTimeout, match="last seen: database 1: active"):
+        with pytest.raises(WaitTimeout, match="last seen "):
             await client.databases.wait_gone(1, timeout=100)
 
     async def test_not_made(self, cluster: FakeCluster, client: ActionsClient) -> None:

@@ -402,7 +402,9 @@ class TestVanished:
         await asyncio.sleep(10)
         cluster.plan("POST", path_of("export"), Plan(duration=50, outcome="failed"))
 
-        with pytest.raises(ActionVanished, match="last seen: export on bdb:1: exporting"):
+        with pytest.raises(
+            ActionVanished, match=r"export on bdb:1.* vanished after .*, last seen running"
+        ):
             await self.after_reset(cluster, await start(client, "export"), "export")
 
     async def test_import(self, cluster: FakeCluster, client: ActionsClient) -> None:
@@ -722,7 +724,7 @@ class TestByName:
         """A transfer that fails has the cluster's words."""
         cluster.start_transfer(1, kind, Plan(duration=10, outcome="failed", error="no-space"))
 
-        with pytest.raises(ActionFailed, match=f"^{kind} of database 1 .*no-space"):
+        with pytest.raises(ActionFailed, match=f"^{kind} on bdb:1 .*no-space"):
             await wait_for(client, kind)
 
     @pytest.mark.parametrize("kind", TRANSFERS)
@@ -753,7 +755,7 @@ class TestByName:
         """A timeout is the end of the wait alone."""
         cluster.start_transfer(1, kind, Plan(duration=500))
 
-        with pytest.raises(WaitTimeout, match=f"^{kind} of database 1 .*goes on"):
+        with pytest.raises(WaitTimeout, match=f"^{kind} on bdb:1 .*goes on"):
             await wait_for(client, kind, timeout=60)
         assert now() == pytest.approx(60, abs=0.1)
 

@@ -11,7 +11,7 @@ import msgspec
 
 from redis_enterprise_actions._cli.output import escape_ci_commands
 from redis_enterprise_actions._model.action import Kind, Phase
-from redis_enterprise_actions._model.text import one_line
+from redis_enterprise_actions._model.text import duration_text, one_line, percent_text
 
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def tab_separated(actions: Sequence[Action], now: datetime) -> list[str]:
             action.status,
             "" if action.progress is None else f"{action.progress:g}",
             _reason_or_state(action),
-            "" if age is None else str(age),
+            "" if age is None else str(int(age)),
         )
         lines.append("\t".join(one_line(field) or "-" for field in fields))
     return lines
@@ -150,15 +150,6 @@ def render_watch(actions: Sequence[Action], context: RenderContext) -> list[str]
 def reference_of(action: Action) -> str:
     """Return the reference to an action for `wait`: its uid, with a prefix for CRDB tasks."""
     return f"crdb:{action.uid}" if action.kind is Kind.CRDB_TASK else action.uid
-
-
-def format_age(seconds: float) -> str:
-    """Return an age in its largest unit: `59s`, `59m`, `47h`, `3d`."""
-    seconds = max(0, int(seconds))
-    for size, unit, limit in ((1, "s", 60), (60, "m", 3600), (3600, "h", 172800)):
-        if seconds < limit:
-            return f"{seconds // size}{unit}"
-    return f"{seconds // 86400}d"
 
 
 def truncate(text: str, width: int, context: RenderContext) -> str:
@@ -197,14 +188,14 @@ def progress_bar(action: Action, width: int, context: RenderContext) -> str:
 def _cell_text(action: Action, column: Column, now: datetime) -> str:
     if column is Column.AGE:
         seconds = _age(action, now)
-        return "" if seconds is None else format_age(seconds)
+        return "" if seconds is None else duration_text(seconds)
     return escape_ci_commands(one_line(_CELL_TEXTS[column](action)))
 
 
-def _age(action: Action, now: datetime) -> int | None:
+def _age(action: Action, now: datetime) -> float | None:
     """Return the age in seconds: 0 if the cluster's clock is ahead of this machine's."""
     created = action.creation_time
-    return None if created is None else max(0, int((now - created).total_seconds()))
+    return None if created is None else max(0.0, (now - created).total_seconds())
 
 
 def _reason_or_state(action: Action) -> str:
@@ -216,7 +207,7 @@ _CELL_TEXTS: Final[Mapping[Column, Callable[[Action], str]]] = {
     Column.UID: reference_of,
     Column.WHAT: lambda action: action.title,
     Column.STATUS: lambda action: action.status or "no status",
-    Column.DONE: lambda action: "" if action.progress is None else f"{int(action.progress)}%",
+    Column.DONE: lambda action: "" if action.progress is None else percent_text(action.progress),
     Column.STATE: _reason_or_state,
 }
 

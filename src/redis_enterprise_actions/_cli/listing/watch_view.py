@@ -18,10 +18,10 @@ from redis_enterprise_actions._cli.output import (
 )
 from redis_enterprise_actions._model.action import Action, is_visible_change
 from redis_enterprise_actions._model.errors import UsageError
-from redis_enterprise_actions._model.text import one_line
+from redis_enterprise_actions._model.text import duration_text, one_line
 
 from .query import Selection, newest_first, select
-from .table import RenderContext, coloured, format_age, render_watch, truncate
+from .table import RenderContext, coloured, render_watch, truncate
 
 
 if TYPE_CHECKING:
@@ -83,14 +83,14 @@ def _header(state: WatchState, shown: list[Action], context: RenderContext) -> s
     age = (context.now - state.answered_at).total_seconds()
     is_late = state.outage_since is None and int(age) > state.interval + _LATE
     then = "no answer since" if is_late else f"every {state.interval:g}s at {state.cluster}"
-    return one_line(f"{count}, seen {format_age(age)} ago, {then}")
+    return one_line(f"{count}, seen {duration_text(age)} ago, {then}")
 
 
 def _problem_lines(state: WatchState, context: RenderContext) -> list[str]:
     """Return the outage and the missing lists, each on at most three lines."""
     problems = list(state.unavailable)
     if state.outage_since is not None:
-        lasted = format_age((context.now - state.outage_since).total_seconds())
+        lasted = duration_text((context.now - state.outage_since).total_seconds())
         problems.insert(0, f"no usable answer for {lasted}: {state.problem}")
     lines = [
         line
@@ -113,7 +113,7 @@ def describe_changes(before: WatchState, after: WatchState) -> list[str]:
         and after.outage_since is None
         and after.answered_at is not None
     ):
-        lasted = format_age((after.answered_at - before.outage_since).total_seconds())
+        lasted = duration_text((after.answered_at - before.outage_since).total_seconds())
         lines.append(f"answers again, after {lasted}")
     lines += [line for line in after.unavailable if line not in before.unavailable]
     lines += _describe_action_changes(before.actions, after.actions, after.selection)

@@ -14,7 +14,7 @@ from redis_enterprise_actions._cli.output import (
 )
 from redis_enterprise_actions._model.action import Phase
 from redis_enterprise_actions._model.outcome import Outcome
-from redis_enterprise_actions._model.text import one_line
+from redis_enterprise_actions._model.text import duration_text, one_line, percent_text
 
 from .events import (
     AbandonedEvent,
@@ -25,7 +25,7 @@ from .events import (
     WarningEvent,
 )
 from .plain import event_text
-from .progress import UNKNOWN_REASON, end_text_with_duration, format_clock, format_remaining
+from .progress import UNKNOWN_REASON, end_text_with_duration
 
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ class Frame:
         self._in_outage = seconds is not None
         outage: list[Text] = []
         if seconds is not None:
-            text = f"! no usable answer for {seconds:.0f} s: {progress.outage_reason}"
+            text = f"! no usable answer for {duration_text(seconds)}: {progress.outage_reason}"
             outage = [self._text(text, "yellow")]
         rows = [*self._rows(list(progress.waits.values()), height - len(outage)), *outage]
         return [_render_line(row, self._console) for row in rows[:height]]
@@ -228,7 +228,7 @@ class Frame:
         row.append(" ")
         row.append_text(self._bar(_progress(action), "yellow" if troubled else "cyan"))
         row.append(f" {_percent(_progress(action)):>5}")
-        row.append(f" {format_clock(self._elapsed):>7}", "dim")
+        row.append(f" {duration_text(self._elapsed):>7}", "dim")
         if columns.note:
             row.append(" ")
             row.append_text(self._cell(self._note(wait), columns.note))
@@ -262,12 +262,14 @@ class Frame:
         """Return the note of a bar: the remaining time and the state, or the outage."""
         if wait.own_outage is not None:
             now = wait.own_outage.seconds + self._elapsed - wait.own_outage.elapsed
-            return f"no answer for {now:.0f} s: {wait.own_outage.reason or UNKNOWN_REASON}"
+            return f"no answer for {duration_text(now)}: {wait.own_outage.reason or UNKNOWN_REASON}"
         if wait.action is None:
             return "not seen yet"
         left = None if self._in_outage else wait.estimator.remaining(self._elapsed)
         how = wait.action.state or wait.action.status
-        return how if left is None else f"{format_remaining(left)}, {how}"
+        return (
+            how if left is None else f"about {duration_text(max(10, round(left, -1)))} left, {how}"
+        )
 
     def _bar(self, progress: float | None, style: str) -> Text:
         bar, width = self._cell("", 0), self._columns.bar
@@ -332,7 +334,7 @@ def _progress(action: Action | None) -> float | None:
 
 
 def _percent(progress: float | None) -> str:
-    return "" if progress is None else f"{int(progress)} %"
+    return "" if progress is None else percent_text(progress)
 
 
 class RenderedLine(NamedTuple):

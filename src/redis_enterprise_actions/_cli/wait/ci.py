@@ -27,7 +27,7 @@ from .events import (
     WarningEvent,
 )
 from .plain import LineDisplay, event_text, log_line, summary_text
-from .progress import end_text, end_text_with_duration, format_clock, format_counts
+from .progress import end_text, end_text_with_duration, format_counts
 
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ def job_summary(progress: Progress, summary: SummaryEvent) -> str:
         for end in ends[:_MAX_ROWS]:
             bold = "**" if isinstance(end, WaitEndEvent) and end.exit_code else ""
             how = f"{bold}{end_text(end)}{bold}"
-            rows.append((_cell(_title(end)), how, format_clock(end.elapsed), _cell(end.message)))
+            rows.append((_cell(_title(end)), how, duration_text(end.elapsed), _cell(end.message)))
         parts.append(table(("what", "how it ended", "waited", "in words"), rows))
     if len(ends) > _MAX_ROWS:
         parts.append(f"+{len(ends) - _MAX_ROWS} more")

@@ -166,7 +166,7 @@ async def _follow_one(
     if isinstance(result, Action):
         age = age_at_end(result, result.record)
         about = "" if age is None else f", about {duration_text(age)} after it was created"
-        waited = f"completed after waiting {duration_text(result.record.elapsed)}{about}"
+        waited = f"completed after {duration_text(result.record.elapsed)}{about}"
         message = f"{result.title} [{one_line(ref.name)}] {already_ended or waited}"
     else:
         message = str(result)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from redis_enterprise_actions._cli.output import escape_ci_commands
 from redis_enterprise_actions._model.outcome import Outcome
-from redis_enterprise_actions._model.text import shortened
+from redis_enterprise_actions._model.text import duration_text, shortened
 
 from .progress import format_counts
 
@@ -92,7 +92,7 @@ async def run_hook(command: str, variables: Mapping[str, str]) -> str | None:
         async with asyncio.timeout(HOOK_TIMEOUT):
             code = await process.wait()
     except TimeoutError:
-        return f"the hook had not ended after {HOOK_TIMEOUT:g} s, and was killed"
+        return f"the hook had not ended after {duration_text(HOOK_TIMEOUT)}, and was killed"
     finally:
         if process.returncode is None:
             if hasattr(os, "killpg"):

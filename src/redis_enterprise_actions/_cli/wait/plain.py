@@ -16,7 +16,7 @@ from .events import (
     WaitsStartedEvent,
     WarningEvent,
 )
-from .progress import UNKNOWN_REASON, format_clock, format_counts
+from .progress import UNKNOWN_REASON, format_counts
 
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class JsonDisplay(LineDisplay):
 
 def log_line(event: Event, text: str) -> str:
     """Return a line of a log: wall clock, time elapsed, text."""
-    return f"{event.time:%Y-%m-%dT%H:%M:%SZ} +{format_clock(event.elapsed)}  {text}"
+    return f"{event.time:%Y-%m-%dT%H:%M:%SZ} {duration_text(event.elapsed):>7}  {text}"
 
 
 def event_text(event: AnyEvent, progress: Progress) -> str | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from redis_enterprise_actions._model.record import already_text
-from redis_enterprise_actions._model.text import one_line
+from redis_enterprise_actions._model.text import duration_text, one_line
 
 from .events import (
     AbandonedEvent,
@@ -183,10 +183,10 @@ def end_text(end: WaitEndEvent | AbandonedEvent) -> str:
 
 
 def end_text_with_duration(end: WaitEndEvent | AbandonedEvent) -> str:
-    """Return the end of a wait with its duration: `completed, waited 0:03:30`."""
+    """Return the end of a wait with its duration: `completed, waited 3m 30s`."""
     if isinstance(end, WaitEndEvent) and end.already_over:
         return end_text(end)
-    return f"{end_text(end)}, waited {format_clock(end.elapsed)}"
+    return f"{end_text(end)}, waited {duration_text(end.elapsed)}"
 
 
 def format_counts(counts: dict[str, int], abandoned: int) -> str:
@@ -194,19 +194,3 @@ def format_counts(counts: dict[str, int], abandoned: int) -> str:
     words = [f"{number} {outcome}" for outcome, number in counts.items()]
     words += [f"{abandoned} no longer waited for"] if abandoned else []
     return ", ".join(words) or "nothing to wait for"
-
-
-def format_remaining(seconds: float) -> str:
-    """Return an estimate, rounded to its precision: `about 40 s left`, `about 3 min left`."""
-    if seconds < 55:
-        return f"about {max(5, round(seconds / 5) * 5)} s left"
-    if seconds < 3570:
-        return f"about {max(1, round(seconds / 60))} min left"
-    return f"about {round(seconds / 3600, 1):g} h left"
-
-
-def format_clock(seconds: float) -> str:
-    """Return a duration as hours, minutes and seconds: `0:02:05`."""
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}"

@@ -28,6 +28,7 @@ from redis_enterprise_actions._model.errors import (
     UnreadableReply,
     UsageError,
 )
+from redis_enterprise_actions._model.text import duration_text
 
 from .redaction import Secret
 
@@ -236,7 +237,7 @@ class CallableTokens:
             raise UsageError(problem) from error
         except TimeoutError as error:
             if limit.expired():
-                raise TimeoutError(f"it took more than {self._timeout:g} s") from error
+                raise TimeoutError(f"it took more than {duration_text(self._timeout)}") from error
             raise
         if not _is_token(token):
             raise UsageError("what token= returned is not a token")

@@ -30,7 +30,7 @@ from redis_enterprise_actions._model.errors import (
     RequestError,
     UsageError,
 )
-from redis_enterprise_actions._model.text import one_line
+from redis_enterprise_actions._model.text import duration_text, one_line
 
 from .outages import Outage
 from .planner import PollingState, RequestKind, next_beside, next_request
@@ -565,7 +565,7 @@ class Poller:
         tracked = request.tracked
         if request.has_failed and tracked is not None:
             path = request.endpoint.source.path(tracked.ref)
-            reason = f"no answer in {took:.0f} s, while others were answered"
+            reason = f"no answer in {duration_text(took)}, while others were answered"
             self._on_failure(request, ClusterUnreachable("GET", path, reason=reason), took, now)
             return
         for waiter in request.at_limit:
@@ -678,7 +678,9 @@ class Poller:
             return
         lasted = now - outage.began
         extra = _log_fields("outage over", lasted)
-        _outage_log.warning("the cluster answers again after %.1f s", lasted, extra=extra)
+        _outage_log.warning(
+            "the cluster answers again after %s", duration_text(lasted), extra=extra
+        )
         for waiter in self._registry:
             waiter.state.leave_outage(outage, now)
             self._set_limit(waiter, now)  # one that the outage had put off comes nearer
