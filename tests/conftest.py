@@ -29,6 +29,7 @@ from tests.threaded_cluster import ThreadedCluster
 
 
 if TYPE_CHECKING:
+    import logging
     from collections.abc import AsyncIterator, Callable, Iterable, Iterator
     from types import FrameType
 
@@ -144,6 +145,18 @@ def no_profiles(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
     for name in ("XDG_CONFIG_HOME", "APPDATA"):
         monkeypatch.setenv(name, "/nowhere")
+
+
+@pytest.fixture
+def caplog(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
+    """Capture the log without the requests, of which `test_request_log` is the test."""
+
+    def is_other(record: logging.LogRecord) -> bool:
+        return record.name != "redis_enterprise_actions.requests"
+
+    caplog.handler.addFilter(is_other)
+    yield caplog
+    caplog.handler.removeFilter(is_other)
 
 
 @pytest.fixture

@@ -30,3 +30,11 @@ def test_complete() -> None:
         "_cli/arguments: wait takes REF or filters, not both",
     ):
         assert known in text
+
+
+def test_installable() -> None:
+    """No message tells to install this package, as it is on no index; messages name libraries."""
+    told = [match[0] for line in table() if (match := re.search(r"pip install \S+", line))]
+
+    assert told
+    assert [each for each in told if "redis" in each] == []

@@ -58,9 +58,7 @@ def completion_script(shell: str) -> str:
     except ImportError:
         from redis_enterprise_actions._model.errors import UsageError  # noqa: PLC0415 - Tab does not need it
 
-        raise UsageError(
-            "completion needs argcomplete: pip install 'redis-enterprise-actions[cli]'"
-        ) from None
+        raise UsageError("completion needs argcomplete: pip install argcomplete") from None
     return str(shellcode(["redis-actions"], shell=shell, use_defaults=False))
 
 

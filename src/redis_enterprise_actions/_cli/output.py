@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from redis_enterprise_actions._model.action import Action
 
 EXIT_INTERNAL_ERROR: Final = 70  # EX_SOFTWARE of sysexits.h
-NEEDS_RICH: Final = "needs rich: pip install 'redis-enterprise-actions[cli]'"
+NEEDS_RICH: Final = "needs rich: pip install rich"
 
 _LINE_COMMAND: Final = re.compile(r"^[^\S\n]*(?=::|---|\+\+\+|~~~|\^\^\^\s*\+\+\+)", re.MULTILINE)
 _HASH: Final = re.compile("#(?=#)")

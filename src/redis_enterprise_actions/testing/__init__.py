@@ -17,8 +17,7 @@ certificates, and faults are injected one at a time, or at random times that a s
 The fake imports nothing from the rest of the package, so that the two cannot share a misreading of
 the API. Where no recording of an answer exists (the body of a 401, the progress of a failed state
 machine, answers of nodes without a primary, the codes of most errors), the fake's answer is a guess
-that contains as little as possible. TLS needs `redis-enterprise-actions[testing]`, which brings
-trustme.
+that contains as little as possible. TLS needs trustme.
 
 Vendor pages (redis.io/docs, operate/rs/references/rest-api): requests/actions,
 requests/actions/bdb, requests/bdbs, requests/bdbs/actions, requests/bdbs/availability,

@@ -67,7 +67,7 @@ class FakeCluster:
       /v1/users/authorize.
     - `token_ttl`: lifetime in seconds of a token (JWT) that was requested without a `ttl`.
     - `tls`: "self-signed" or "own-ca", a certificate for 127.0.0.1 from a CA of the cluster's own.
-      Both need `redis-enterprise-actions[testing]`. The default is plain HTTP.
+      Both need trustme. The default is plain HTTP.
     - `client_certificate`: only clients with a certificate of the cluster's own CA can connect,
       and need no other credentials then.
     - `lateness`: seconds until the status of a database (with its `background_op`, exports,

@@ -212,4 +212,4 @@ def test_no_keyring_library(monkeypatch: pytest.MonkeyPatch) -> None:
 
     with pytest.raises(UsageError) as caught:
         load_password(ACCOUNT)
-    assert "pip install 'redis-enterprise-actions[keyring]'" in str(caught.value)
+    assert "pip install keyring" in str(caught.value)

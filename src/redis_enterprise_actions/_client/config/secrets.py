@@ -149,9 +149,7 @@ def _use_keyring(call: Callable[[ModuleType], _T]) -> _T:
         import keyring  # noqa: PLC0415 - an extra, needed only here
         import keyring.errors  # noqa: PLC0415 - ditto
     except ImportError:
-        raise UsageError(
-            "the keyring needs a library: pip install 'redis-enterprise-actions[keyring]'"
-        ) from None
+        raise UsageError("the keyring needs a library: pip install keyring") from None
     try:
         return call(keyring)
     except (keyring.errors.KeyringError, OSError) as error:

@@ -40,6 +40,7 @@ from .connection_errors import ConnectionLost, connection_error, has_secrets, re
 from .messages import Reply, Request
 from .nodes import differs_by_slashes, moved_path
 from .redaction import Secret, credentials_of, without_secrets
+from .request_log import log_request
 
 
 if TYPE_CHECKING:
@@ -273,6 +274,7 @@ class Transport:
         Raises `ClusterUnreachable` without one, `UnreadableReply`, `ClientClosed`, `UsageError`.
         """
         problem: Exception
+        result: int | str = "no reply"
         async with slots:
             if gate is not None:
                 await gate.admit()
@@ -300,7 +302,7 @@ class Transport:
                     raise_for_status=False,
                     middlewares=self._get_middlewares if request.method == "GET" else _NOT_RESENT,
                 )
-                content = response.content
+                result, content = response.status, response.content
                 try:
                     if content.is_eof() and content.total_bytes <= MAX_BODY:  # all of it is there
                         body = content.read_nowait()
@@ -313,13 +315,15 @@ class Transport:
                     body = body.replace(headers.credentials, b"***")
                 return Reply(response.status, body, response.headers)
             except asyncio.CancelledError:
+                result = "cancelled"
                 if loop.time() - sent_at >= _ABANDONED:
                     self.nodes.mark_failed(chain, loop.time())
                 raise
             except (aiohttp.ClientError, OSError, ValueError) as error:
-                problem = error
+                problem, result = error, type(error).__name__
             finally:
                 self._polls_out.pop(number, None)
+                log_request(request, chain[-1], result, loop.time() - sent_at)
         # Not raised within `except`, where the new error would keep the old one as its context.
         raise self._failure(request, chain[-1], problem)
 

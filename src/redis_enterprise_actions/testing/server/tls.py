@@ -37,8 +37,7 @@ def make_tls(certificates: Certificates, *, client_certificate: bool) -> ServerC
     try:
         import trustme  # noqa: PLC0415 - an extra, for TLS alone
     except ImportError as error:
-        message = "TLS needs trustme: install redis-enterprise-actions[testing]"
-        raise RuntimeError(message) from error
+        raise RuntimeError("TLS needs trustme: pip install trustme") from error
 
     ca = trustme.CA()
     return _self_signed(ca) if certificates == "self-signed" else _own_ca(ca, client_certificate)
