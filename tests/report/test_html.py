@@ -74,17 +74,17 @@ def test_table() -> None:
     """The table has a row of details for each wait."""
     head, quiet, unseen, troubled = table_cells([QUIET, TROUBLED, UNSEEN])
 
-    assert head == [*("action", "how it ended", "began", "polls", "without answers", "end told by")]
+    assert head == [*("Action", "Result", "Began", "Polls", "Outages", "Source")]
     assert quiet == [
-        "SMUpdateBDB on bdb:1action:a1",
+        "SMUpdateBDB on bdb:1",
         "✓ completed after 1m 40s",
         "2026-03-01 12:00:00 UTC",
         "7",
         "none",
         "the action itself",
     ]
-    assert troubled[1] == "✗ unreachable after 1m 40sno usable answer from the cluster"
-    assert troubled[4:] == ["2 outages, 50s", "nothing"]
+    assert troubled[1] == "✗ unreachable after 1m 40s"
+    assert troubled[4:] == ["2 (50s)", "not seen"]
     assert unseen[1] == "■ interrupted after 0.0s"
 
 
@@ -92,7 +92,7 @@ def test_event_list() -> None:
     """Transitions and outages are listed together in order, with the number of those left out."""
     root = parse_page([TROUBLED])
     (summary,) = root.iter("summary")
-    items = ["".join(item.itertext()) for item in root.iter("li")]
+    items = ["".join(item.itertext()) for item in next(root.iter("details")).iter("li")]
 
     assert summary.text == "3 changes, 3 more left out"
     assert items == [
@@ -101,6 +101,30 @@ def test_event_list() -> None:
         "30s cancelling, 0 %",
         "50s unknown, 0 %",
         "1m 00s no answer for 40s, to the end (9 attempts): refused",
+    ]
+
+
+def test_below_the_row() -> None:
+    """The reference and the error of a wait stand below its row."""
+    below = [
+        [each.text for each in row.iter("p")]
+        for row in parse_page([QUIET, TROUBLED, make_record(200.0, ref="")]).iter("tr")
+        if row.get("class") == "more"
+    ]
+
+    assert below == [["action:a1"], ["node:1/remove", "no usable answer from the cluster"], []]
+
+
+def test_headings() -> None:
+    """The sections are the timeline, the outages of all waits if there are any, and the details."""
+    root = parse_page([QUIET, TROUBLED])
+    outages = next(root.iter("ul"))
+
+    assert [each.text for each in root.iter("h2")] == ["Timeline", "Outages", "Details"]
+    assert [each.text for each in parse_page([QUIET]).iter("h2")] == ["Timeline", "Details"]
+    assert ["".join(item.itertext()) for item in outages] == [
+        "2026-03-01 12:02:00 UTC no answer for 10s (1 of 2 waits): it answered 503",
+        "2026-03-01 12:02:40 UTC no answer for 40s (1 of 2 waits): refused",
     ]
 
 
@@ -116,7 +140,7 @@ def test_hostile_text() -> None:
     """Text of the cluster makes no element and no control character."""
     hostile, harmless = Tags(html_page([HOSTILE_RECORD])).found, Tags(html_page(CASES["one"])).found
 
-    assert {tag for tag, _ in hostile} <= {tag for tag, _ in harmless} | {"p"}
+    assert {tag for tag, _ in hostile} <= {tag for tag, _ in harmless}
     assert "<script>alert(1)</script>" in "".join(parse_page([HOSTILE_RECORD]).itertext())
     assert not set(html_page([HOSTILE_RECORD])) & {"\x00", "\x1b", "\u202e"}
     assert "alert(1)" in HOSTILE_TEXT
@@ -127,7 +151,7 @@ def test_narrow_window() -> None:
     found = Tags(html_page([QUIET])).found
     named = {attributes.get("data-name") for tag, attributes in found if tag == "td"}
 
-    assert named == {None, "began", "polls", "without answers", "end told by"}
+    assert named == {None, "Began", "Polls", "Outages", "Source"}
     assert "@media (max-width: 719px)" in html_page([QUIET])
 
 

@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from redis_enterprise_actions import Outcome, Phase, Record
+from redis_enterprise_actions import Outage, Outcome, Phase, Record
 from redis_enterprise_actions._report.svg import css_class, svg_element, svg_file
 from redis_enterprise_actions._report.timeline import timeline
 from tests.records import CASES, HOSTILE_RECORD, QUIET, TROUBLED, UNSEEN, make_record, transition
@@ -96,13 +96,13 @@ def test_labels(share: float, shown: str | None) -> None:
 
 def test_legend() -> None:
     """The legend explains the signs that are drawn, and no others."""
-    names = {*Phase, "not seen", "no answer", "progress"}
+    names = {*Phase, "not seen", "outage", "progress"}
 
     assert [each for each in texts(parse_svg([QUIET])) if each in names and each != "pending"] == [
         *("running", "progress")
     ]
     assert set(texts(parse_svg([TROUBLED]))) & names == {
-        *("running", "cancelling", "unknown", "not seen", "no answer")
+        *("running", "cancelling", "unknown", "not seen", "outage")
     }
 
 
@@ -110,10 +110,10 @@ def test_axis() -> None:
     """Many rows have an axis below them, too."""
 
     def zeros(records: list[Record]) -> int:
-        return texts(parse_svg(records)).count("0 s") + texts(parse_svg(records)).count("0 min")
+        return texts(parse_svg(records)).count("0s") + texts(parse_svg(records)).count("0m")
 
     root = parse_svg(CASES["two hundred"])
-    labels = [int(each.get("y", "")) for each in root if each.text == "0 min"]
+    labels = [int(each.get("y", "")) for each in root if each.text == "0m"]
     legend = [int(each.get("y", "")) for each in root if each.get("width") == "33%"]
 
     assert zeros([QUIET]) == 1
@@ -154,3 +154,19 @@ def test_css_classes() -> None:
     assert classes[Outcome.COMPLETED] == "good"
     assert {classes[each] for each in (Outcome.INTERRUPTED, Outcome.UNDER_WAY)} == {"open"}
     assert list(classes.values()).count("bad") == len(Outcome) - 3
+
+
+def test_label_before_outage() -> None:
+    """A label that does not fit before the first outage in its part is left out."""
+
+    def labels(began: float, ended: float) -> list[str]:
+        outage = Outage(began=began, ended=ended, attempts=1, reason="refused")
+        return [
+            each.text or ""
+            for each in parse_svg([make_record(outages=(outage,))]).iter(f"{SVG}text")
+            if (each.get("class") or "").startswith("label")
+        ]
+
+    assert labels(90, 95) == ["pending", "provision"]
+    assert labels(21, 22) == ["pending"]
+    assert labels(10, 50) == ["pending"]

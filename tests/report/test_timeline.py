@@ -5,13 +5,15 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from redis_enterprise_actions import Outcome, Phase, Record, Transition
+from redis_enterprise_actions import Outage, Outcome, Phase, Record, Transition
 from redis_enterprise_actions._model.text import count_text
 from redis_enterprise_actions._report.timeline import (
+    SharedOutage,
     heading,
     outage_text,
     outages_text,
     outcome_text,
+    shared_outage_text,
     status_text,
     timeline,
     totals,
@@ -67,19 +69,64 @@ class TestPlaces:
         assert timeline([UNSEEN]).rows[0].end == 0
 
 
+def outage(began: float, ended: float | None, reason: str = "refused") -> Outage:
+    """Return an outage."""
+    return Outage(began=began, ended=ended, attempts=1, reason=reason)
+
+
+class TestSharedOutages:
+    """Outages of all waits together."""
+
+    def test_shared(self) -> None:
+        """Outages of several waits that overlap are one, with the number of the waits."""
+        first = make_record(outages=(outage(10, 20), outage(60, 70)))
+        second = make_record(5, outages=(outage(8, 25, "reset"), outage(80, None, "reset")))
+
+        assert timeline([second, first]).outages == (
+            SharedOutage(10, 30, frozenset({0, 1}), ("refused", "reset")),
+            SharedOutage(60, 70, frozenset({0}), ("refused",)),
+            SharedOutage(85, 105, frozenset({1}), ("reset",)),
+        )
+
+    def test_longest(self) -> None:
+        """An outage within another one does not shorten that."""
+        records = [make_record(outages=(outage(10, 90),)), make_record(outages=(outage(20, 30),))]
+
+        (shared,) = timeline(records).outages
+        assert (shared.began, shared.ended) == (10, 90)
+
+    def test_reasons(self) -> None:
+        """Of many reasons, the first three are kept."""
+        records = [make_record(outages=(outage(n, 50, f"r{n}"),)) for n in range(5)]
+
+        (shared,) = timeline(records).outages
+        assert shared.reasons == ("r0", "r1", "r2")
+
+    def test_text(self) -> None:
+        """The text has begin, duration, the share of the waits where there are several, reasons."""
+        several = timeline([make_record(outages=(outage(10, 20),)), make_record(200.0)])
+        single = timeline([make_record(outages=(outage(10, 20, "a\nb"),))])
+
+        assert shared_outage_text(several.outages[0], several) == (
+            "2026-03-01 12:00:10 UTC",
+            "no answer for 10s (1 of 2 waits): refused",
+        )
+        assert shared_outage_text(single.outages[0], single)[1] == "no answer for 10s: a b"
+
+
 @pytest.mark.parametrize(
     ("seconds", "labels"),
     [
-        (0.0, ["0 s", "0.001 s"]),
-        (0.45, ["0 s", "0.1 s", "0.2 s", "0.3 s", "0.4 s"]),
-        (7, ["0 s", "2 s", "4 s", "6 s"]),
-        (59, ["0 s", "10 s", "20 s", "30 s", "40 s", "50 s"]),
-        (60, ["0 s", "15 s", "30 s", "45 s", "60 s"]),
-        (500, ["0 min", "2 min", "4 min", "6 min", "8 min"]),
-        (6100, ["0 min", "30 min", "60 min", "90 min"]),
-        (6 * 3600, ["0 h", "2 h", "4 h", "6 h"]),
-        (4 * 86400, ["0 d", "1 d", "2 d", "3 d", "4 d"]),
-        (1e9, ["0 d", "2000 d", "4000 d", "6000 d", "8000 d", "10000 d"]),
+        (0.0, ["0s", "0.001s"]),
+        (0.45, ["0s", "0.1s", "0.2s", "0.3s", "0.4s"]),
+        (7, ["0s", "2s", "4s", "6s"]),
+        (59, ["0s", "10s", "20s", "30s", "40s", "50s"]),
+        (60, ["0s", "15s", "30s", "45s", "60s"]),
+        (500, ["0m", "2m", "4m", "6m", "8m"]),
+        (6100, ["0m", "30m", "60m", "90m"]),
+        (6 * 3600, ["0h", "2h", "4h", "6h"]),
+        (4 * 86400, ["0d", "1d", "2d", "3d", "4d"]),
+        (1e9, ["0d", "2000d", "4000d", "6000d", "8000d", "10000d"]),
     ],
 )
 def test_ticks(seconds: float, labels: list[str]) -> None:
@@ -136,7 +183,7 @@ class TestTexts:
             "no answer for 40s, to the end (9 attempts): refused",
         ]
 
-    @pytest.mark.parametrize(("record", "text"), [(QUIET, "none"), (TROUBLED, "2 outages, 50s")])
+    @pytest.mark.parametrize(("record", "text"), [(QUIET, "none"), (TROUBLED, "2 (50s)")])
     def test_outages_text(self, record: Record, text: str) -> None:
         """The outages of one wait are counted and added up."""
         assert outages_text(record) == text
@@ -156,13 +203,13 @@ class TestTexts:
     def test_totals(self) -> None:
         """The totals have begin, end, duration, polls and outages."""
         assert totals(timeline([])) == []
-        assert totals(timeline([QUIET]))[-2:] == [("polls", "7"), ("without answers", "0 outages")]
+        assert totals(timeline([QUIET]))[-2:] == [("polls", "7"), ("outages", "none")]
         assert totals(timeline([TROUBLED, QUIET])) == [
             ("began", "2026-03-01 12:00:00 UTC"),
             ("ended", "2026-03-01 12:03:20 UTC"),
             ("waited", "3m 20s"),
             ("polls", "14 (a shared one counts for each)"),
-            ("without answers", "2 outages, 50s"),
+            ("outages", "2 (50s)"),
         ]
 
     def test_singular(self) -> None:

@@ -13,6 +13,7 @@ from .timeline import (
     outage_text,
     outages_text,
     outcome_text,
+    shared_outage_text,
     timeline,
     totals,
     transition_text,
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from redis_enterprise_actions._model.record import Record
+
+    from .timeline import Timeline
 
 _POLICY: Final = (
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -51,27 +54,30 @@ tr { border-top: 1px solid var(--line); }
 thead tr { border: 0; }
 tr.more { border: 0; }
 tr.more td { padding: 0 0 8px; }
-td p { margin: 0; }
-td span { display: inline-block; white-space: nowrap; }
+td p { margin: 0; max-width: 100ch; }
+td { font-variant-numeric: tabular-nums; }
 summary { cursor: pointer; color: var(--dim); }
-ol { margin: 4px 0; padding-left: 24px; }
-li span { color: var(--dim); font-variant-numeric: tabular-nums; }
-@media (min-width: 720px) { th, td:nth-child(n+3) { white-space: nowrap; }
- td:first-child { min-width: 240px; } }
+ul { margin: 0; padding: 0; list-style: none; }
+li span { display: inline-block; min-width: 64px; margin-right: 8px; color: var(--dim);
+ font-variant-numeric: tabular-nums; }
+li { margin-bottom: 4px; }
+details ul { margin: 4px 0 0 16px; }
+@media (min-width: 720px) { th, td:nth-child(n+2):not(:last-child) { white-space: nowrap; } }
 @media (max-width: 719px) {
  thead { position: absolute; left: -9999px; }
- table, tbody, tr, td { display: block; }
- td { padding: 2px 0; }
- td[data-name]::before { content: attr(data-name) ": "; color: var(--dim); }
- tr { padding-top: 8px; }
+ table, tbody, td { display: block; }
+ tr { display: flex; flex-wrap: wrap; gap: 0 16px; padding-top: 8px; }
+ td { padding: 0; }
+ td:nth-child(-n+2) { width: 100%; }
+ td[data-name]::before { content: attr(data-name) " "; color: var(--dim); }
 }
 """
-_COLUMNS: Final = ("action", "how it ended", "began", "polls", "without answers", "end told by")
+_COLUMNS: Final = ("Action", "Result", "Began", "Polls", "Outages", "Source")
 _TABLE_HEAD: Final = "".join([f'<th scope="col">{name}</th>' for name in _COLUMNS])
 
 
 def html_page(records: Sequence[Record]) -> str:
-    """Return a page: totals, the drawing, and a table of the waits with their events."""
+    """Return a page: totals, the drawing, the outages, and a table of the waits with events."""
     line = timeline(records)
     parts = [
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"/>',
@@ -83,21 +89,33 @@ def html_page(records: Sequence[Record]) -> str:
     ]
     if records:
         figures = [
-            f"<div><dt>{name}</dt><dd>{escaped(value)}</dd></div>" for name, value in totals(line)
+            f"<div><dt>{name.capitalize()}</dt><dd>{escaped(value)}</dd></div>"
+            for name, value in totals(line)
         ]
         parts += [
             f'<dl class="totals">{"".join(figures)}</dl>',
-            f"<h2>When</h2>\n{svg_element(line)}",
-            f"<h2>What</h2>\n<table><thead><tr>{_TABLE_HEAD}</tr></thead><tbody>",
+            f"<h2>Timeline</h2>\n{svg_element(line)}",
+            _outage_list(line),
+            f"<h2>Details</h2>\n<table><thead><tr>{_TABLE_HEAD}</tr></thead><tbody>",
             *[_rows(row.record) for row in line.rows],
             "</tbody></table>",
         ]
     return "\n".join([*parts, "</body></html>\n"])
 
 
+def _outage_list(line: Timeline) -> str:
+    """Return the section with the outages of all waits, or nothing if there are none."""
+    if not line.outages:
+        return ""
+    texts = [shared_outage_text(outage, line) for outage in line.outages]
+    items = [f"<li><span>{began}</span> {escaped(text)}</li>" for began, text in texts]
+    return f"<h2>Outages</h2>\n<ul>{''.join(items)}</ul>"
+
+
 def _rows(record: Record) -> str:
-    """Return the row of a wait, and a row below it with the list of its events."""
+    """Return the row of a wait, and a row below it with its reference, its error and its events."""
     message = "" if record.message is None else f"<p>{escaped(record.message)}</p>"
+    ref = f'<p class="dim">{escaped(record.ref)}</p>' if record.ref else ""
     outcome = f"{record.outcome.mark} {escaped(outcome_text(record))}"
     named = zip(
         _COLUMNS[2:],
@@ -109,13 +127,13 @@ def _rows(record: Record) -> str:
         ),
         strict=True,
     )
-    title = f'<strong>{escaped(record.title)}</strong><p class="dim">{escaped(record.ref)}</p>'
     cells = [
-        f"<td>{title}</td>",
-        f'<td><span class="{css_class(record.outcome)}">{outcome}</span>{message}</td>',
+        f"<td><strong>{escaped(record.title)}</strong></td>",
+        f'<td class="{css_class(record.outcome)}">{outcome}</td>',
         *[f'<td data-name="{name}">{value}</td>' for name, value in named],
     ]
-    more = f'<tr class="more"><td colspan="{len(_COLUMNS)}">{_event_list(record)}</td></tr>'
+    below = f"{ref}{message}{_event_list(record)}"
+    more = f'<tr class="more"><td colspan="{len(_COLUMNS)}">{below}</td></tr>'
     return f"<tr>{''.join(cells)}</tr>\n{more}"
 
 
@@ -128,4 +146,4 @@ def _event_list(record: Record) -> str:
     ]
     omitted = f", {record.omitted} more left out" if record.omitted else ""
     changes = count_text(len(record.transitions), "change")
-    return f"<details><summary>{changes}{omitted}</summary><ol>{''.join(items)}</ol></details>"
+    return f"<details><summary>{changes}{omitted}</summary><ul>{''.join(items)}</ul></details>"

@@ -6,9 +6,17 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from redis_enterprise_actions._model.action import Phase
-from redis_enterprise_actions._model.text import count_text, duration_text, one_line
+from redis_enterprise_actions._model.text import one_line
 
-from .timeline import heading, outage_text, outages_text, outcome_text, timeline, totals
+from .timeline import (
+    EVIDENCE_TEXT,
+    heading,
+    outages_text,
+    outcome_text,
+    shared_outage_text,
+    timeline,
+    totals,
+)
 
 
 if TYPE_CHECKING:
@@ -31,31 +39,38 @@ _PHASE_LETTERS: Final = {
 _LEGEND: Final = {
     **{letter: phase.value for phase, letter in _PHASE_LETTERS.items()},
     _UNSEEN: "not seen",
-    _OUTAGE: "no answer",
+    _OUTAGE: "outage",
 }
 _SPECIAL: Final = re.compile(r"([\\`*_{}\[\]#+!|~@$])|(://)|(\bwww\.)")
 
 
 def markdown_report(records: Sequence[Record]) -> str:
-    """Return a report: a heading, totals, a table with bars, its legend, and remarks to unfold."""
+    """Return a report: totals, a table with bars, its legend, outages, and messages of errors."""
     line = timeline(records)
     if not records:
         return f"### {escaped(heading(line))}\n"
     figures = "; ".join([f"{name} {escaped(value)}" for name, value in totals(line)])
     bars = [_bar(row) for row in line.rows]
     rows = [_cells(row.record, bar) for row, bar in zip(line.rows, bars, strict=True)]
-    headings = ("action", "when", "how it ended", "polls", "without answers")
+    headings = ("Action", "Timeline", "Result", "Polls", "Outages", "Source")
     used = set("".join(bars))
+    outages = [": ".join(shared_outage_text(outage, line)) for outage in line.outages]
+    messages = [
+        f"- **{escaped(row.record.title)}**: {escaped(row.record.message)}"
+        for row in line.rows
+        if row.record.message is not None
+    ]
     parts = [
         f"### {escaped(heading(line))}",
         f"{figures[0].upper()}{figures[1:]}.",
-        table(headings, rows, numeric="polls"),
+        "#### Timeline",
+        table(headings, rows, numeric="Polls"),
         ", ".join([f"`{letter}` {name}" for letter, name in _LEGEND.items() if letter in used]),
     ]
-    remarks = [f"- {remark}" for row in line.rows for remark in _remarks(row.record)]
-    if remarks:
-        count = count_text(len(remarks), "remark")
-        parts += [f"<details><summary>{count}</summary>", "\n".join(remarks), "</details>"]
+    if outages:
+        parts += ["#### Outages", "\n".join([f"- {escaped(outage)}" for outage in outages])]
+    if messages:
+        parts += ["#### Details", "\n".join(messages)]
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
@@ -83,7 +98,8 @@ def _escape(match: re.Match[str]) -> str:
 def _cells(record: Record, bar: str) -> tuple[str, ...]:
     title = f"**{escaped(record.title)}**" + (f"<br>{escaped(record.ref)}" if record.ref else "")
     outcome = f"{record.outcome.mark} {escaped(outcome_text(record))}"
-    return title, f"`{bar}`", outcome, str(record.polls), outages_text(record)
+    source = EVIDENCE_TEXT[record.evidence]
+    return title, f"`{bar}`", outcome, str(record.polls), outages_text(record), source
 
 
 def _bar(row: Row) -> str:
@@ -103,13 +119,3 @@ def _letter(row: Row, at: float) -> str:
         return _OUTAGE
     phase = next((span.phase for span in row.spans if span.begin <= at <= span.end), None)
     return _UNSEEN if phase is None else _PHASE_LETTERS[phase]
-
-
-def _remarks(record: Record) -> list[str]:
-    """Return the error message and the outages of a wait, as sentences."""
-    title = f"**{escaped(record.title)}**"
-    remarks = [] if record.message is None else [f"{title}: {escaped(record.message)}"]
-    return remarks + [
-        f"{title}, after {duration_text(outage.began)}: {escaped(outage_text(outage, record))}"
-        for outage in record.outages
-    ]

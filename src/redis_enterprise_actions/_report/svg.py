@@ -171,7 +171,7 @@ def _row(row: Row, top: int) -> str:
         f'<line class="unseen" x1="{begin}" x2="{end}" y1="{middle}" y2="{middle}"/>',
         *_spans(row.spans),
         *gaps,
-        *_labels(row.spans),
+        *_labels(row),
         f'<rect class="{css}" x="{end}" y="{_BAR_TOP - 3}" width="3" height="{_BAR_HEIGHT + 6}"/>',
         _progress(row) if row.progress else "",
         "</svg>",
@@ -193,12 +193,16 @@ def _fill(phase: Phase, n: int) -> str:
     return "other" if phase is Phase.RUNNING and n % 2 == 0 else phase.value
 
 
-def _labels(spans: Sequence[PhaseSpan]) -> list[str]:
-    """Return the labels that fit into their part of the bar, at least on wide drawings."""
+def _labels(row: Row) -> list[str]:
+    """Return the labels that fit into their part of the bar, at least on wide drawings.
+
+    A label ends before the first outage in its part.
+    """
     labels: list[str] = []
-    for span in spans:
+    for span in row.spans:
         needed = _LETTER * len(span.label) + 8
-        share = span.end - span.begin
+        gaps = [gap.begin for gap in row.gaps if gap.end > span.begin]
+        share = min([span.end, *gaps]) - span.begin
         css = next((css for width, css in _LABEL_CLASSES if share * width >= needed), None)
         if css is not None:
             label = f'<text class="label{css}" x="5" y="14">{escaped(span.label)}</text>'
@@ -235,7 +239,7 @@ def _legend(line: Timeline) -> list[tuple[str, str]]:
     if any(not row.spans or row.spans[0].begin > row.begin + _SEEN_LATE for row in line.rows):
         legend.append(('<line class="unseen" x2="14" y1="-4" y2="-4"/>', "not seen"))
     if any(row.gaps for row in line.rows):
-        legend.append(('<rect class="outage" y="-10" width="14" height="12"/>', "no answer"))
+        legend.append(('<rect class="outage" y="-10" width="14" height="12"/>', "outage"))
     if any(row.progress for row in line.rows):
         legend.append(('<path class="progress" d="M0 1H5V-4H10V-9H14"/>', "progress"))
     return legend

@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 
 _MAX_TICKS: Final = 6  # so that their labels have room on a telephone
 _SHORTEST: Final = 0.001  # seconds that a timeline spans at least
+_MAX_REASONS: Final = 3  # of an outage of several waits
 _STEPS: Final = (  # seconds from tick to tick, and the unit of the labels
     *((step, 1, "s") for step in (0.001, 0.01, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30)),
-    *((step * 60, 60, "min") for step in (1, 2, 5, 10, 15, 30)),
+    *((step * 60, 60, "m") for step in (1, 2, 5, 10, 15, 30)),
     *((step * 3600, 3600, "h") for step in (1, 2, 3, 6, 12)),
     *((step * 10**power * 86400, 86400, "d") for power in range(7) for step in (1, 2, 5)),
 )
@@ -40,7 +41,7 @@ EVIDENCE_TEXT: Final = {
     Evidence.QUIET: "its database, which was never seen busy",
     Evidence.SAME_RESULT: "a result like the one before, which stayed",
     Evidence.CALL: "the answer to the call",
-    None: "nothing",
+    None: "not seen",
 }
 
 
@@ -80,6 +81,18 @@ class Row(NamedTuple):
     progress: tuple[tuple[float, float], ...]
 
 
+class SharedOutage(NamedTuple):
+    """A time in which at least one wait got no answer, in seconds after the timeline's begin.
+
+    `waits` are the numbers of the rows, and `reasons` the first few different reasons.
+    """
+
+    began: float
+    ended: float
+    waits: frozenset[int]
+    reasons: tuple[str, ...]
+
+
 class Timeline(NamedTuple):
     """The bars, ordered by their beginning. Positions are fractions of `seconds` after `began`."""
 
@@ -87,12 +100,13 @@ class Timeline(NamedTuple):
     began: datetime | None
     seconds: float
     ticks: tuple[Tick, ...]
+    outages: tuple[SharedOutage, ...]
 
 
 def timeline(records: Sequence[Record]) -> Timeline:
     """Return the timeline of these records."""
     if not records:
-        return Timeline((), None, _SHORTEST, ())
+        return Timeline((), None, _SHORTEST, (), ())
     began = min(record.began for record in records)
     starts = [((record.began - began).total_seconds(), record) for record in records]
     seconds = max(*(start + record.elapsed for start, record in starts), _SHORTEST)
@@ -100,10 +114,10 @@ def timeline(records: Sequence[Record]) -> Timeline:
     rows = tuple([_row(record, start, seconds) for start, record in starts])
     step, unit, name = next((each for each in _STEPS if seconds / each[0] < _MAX_TICKS), _STEPS[-1])
     ticks = [
-        Tick(round(n * step / seconds, 5), f"{n * step / unit:g} {name}")
+        Tick(round(n * step / seconds, 5), f"{n * step / unit:g}{name}")
         for n in range(int(seconds / step) + 1)
     ]
-    return Timeline(rows, began, seconds, tuple(ticks))
+    return Timeline(rows, began, seconds, tuple(ticks), _shared_outages(starts))
 
 
 def _row(record: Record, start: float, seconds: float) -> Row:
@@ -134,6 +148,24 @@ def _row(record: Record, start: float, seconds: float) -> Row:
     )  # fmt: skip
 
 
+def _shared_outages(starts: Sequence[tuple[float, Record]]) -> tuple[SharedOutage, ...]:
+    """Return the outages of all waits, of which those that overlap are one."""
+    found = sorted(
+        (start + outage.began, start + _end(outage, record), wait, outage.reason)
+        for wait, (start, record) in enumerate(starts)
+        for outage in record.outages
+    )
+    shared: list[SharedOutage] = []
+    for began, ended, wait, reason in found:
+        if not shared or began > shared[-1].ended:
+            shared.append(SharedOutage(began, ended, frozenset({wait}), (reason,)))
+            continue
+        last = shared[-1]
+        reasons = tuple(dict.fromkeys([*last.reasons, reason]))[:_MAX_REASONS]
+        shared[-1] = SharedOutage(last.began, max(last.ended, ended), last.waits | {wait}, reasons)
+    return tuple(shared)
+
+
 def _end(outage: Outage, record: Record) -> float:
     return record.elapsed if outage.ended is None else outage.ended
 
@@ -142,7 +174,7 @@ def _end(outage: Outage, record: Record) -> float:
 
 
 def outcome_text(record: Record) -> str:
-    """Return the end of a wait: `completed after waiting 1m 10s`."""
+    """Return the end of a wait: `completed after 1m 10s`."""
     waited = ", waited" if record.outcome is Outcome.UNDER_WAY else " after"
     text = f"{record.outcome}{waited} {duration_text(record.elapsed)}"
     return already_ended_text(record) or text
@@ -168,15 +200,23 @@ def outage_text(outage: Outage, record: Record) -> str:
     return one_line(f"no answer for {lasted}{to_the_end} ({attempts}): {outage.reason}")
 
 
+def shared_outage_text(outage: SharedOutage, line: Timeline) -> tuple[str, str]:
+    """Return the time of an outage, and the rest: `no answer for 12s (2 of 5 waits): refused`."""
+    assert line.began is not None
+    total = len(line.rows)
+    waits = f" ({len(outage.waits)} of {total} waits)" if total > 1 else ""
+    lasted, reasons = duration_text(outage.ended - outage.began), "; ".join(outage.reasons)
+    began = timestamp_text(line.began + timedelta(seconds=outage.began))
+    return began, one_line(f"no answer for {lasted}{waits}: {reasons}")
+
+
 def outages_text(record: Record) -> str:
-    """Return the outages of one wait in short: `2 outages, 12s`, or `none`."""
-    return _outages_total([record]) if record.outages else "none"
+    """Return the number of outages of one wait, with their duration: `2 (12s)`, or `none`."""
+    return _outages_text([_end(outage, record) - outage.began for outage in record.outages])
 
 
-def _outages_total(records: Sequence[Record]) -> str:
-    outages = [(outage, record) for record in records for outage in record.outages]
-    lost = sum(_end(outage, record) - outage.began for outage, record in outages)
-    return count_text(len(outages), "outage") + (f", {duration_text(lost)}" if outages else "")
+def _outages_text(durations: Sequence[float]) -> str:
+    return f"{len(durations)} ({duration_text(sum(durations))})" if durations else "none"
 
 
 def heading(line: Timeline) -> str:
@@ -203,5 +243,5 @@ def totals(line: Timeline) -> list[tuple[str, str]]:
         ("ended", timestamp_text(line.began + timedelta(seconds=line.seconds))),
         ("waited", duration_text(line.seconds)),
         ("polls", f"{polls} (a shared one counts for each)" if len(records) > 1 else str(polls)),
-        ("without answers", _outages_total(records)),
+        ("outages", _outages_text([outage.ended - outage.began for outage in line.outages])),
     ]
