@@ -87,6 +87,8 @@ def add_connection_options(parser: argparse.ArgumentParser, *, default: object) 
     add("--trusted-host", action="append", metavar="HOST", help=text)
     text = "limit of one request (default: 30s; REDIS_ENTERPRISE_REQUEST_TIMEOUT)"
     add("--request-timeout", type=parse_interval, metavar="TIME", help=text)
+    text = "write a line to standard error for each request: method, path, status, time and node"
+    add("-v", "--verbose", action="store_true", help=text)
 
 
 class _RefuseSecret(argparse.Action):

@@ -6,6 +6,8 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING
 
+from redis_enterprise_actions._client.http.request_log import REQUEST_LOGGER
+
 from .output import print_error, print_traceback
 
 
@@ -29,10 +31,19 @@ class _StderrHandler(logging.Handler):
 
 
 @contextlib.contextmanager
-def unhandled_logs_to_stderr() -> Generator[None]:
-    """Print log records without a handler as one line each, which logging prints unchanged."""
-    before, logging.lastResort = logging.lastResort, _StderrHandler(logging.WARNING)
+def unhandled_logs_to_stderr(*, verbose: bool = False) -> Generator[None]:
+    """Print log records without a handler as one line each, which logging prints unchanged.
+
+    `verbose` adds the records of requests.
+    """
+    level = logging.DEBUG if verbose else logging.WARNING
+    requests = logging.getLogger(REQUEST_LOGGER)
+    before, logging.lastResort = logging.lastResort, _StderrHandler(level)
+    level_before = requests.level
+    if verbose:
+        requests.setLevel(logging.DEBUG)
     try:
         yield
     finally:
         logging.lastResort = before
+        requests.setLevel(level_before)

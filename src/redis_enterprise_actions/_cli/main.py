@@ -53,7 +53,7 @@ def _run(args: argparse.Namespace) -> int:
 
     signals = SignalHandler(on_interrupt)
     try:
-        with signals, unhandled_logs_to_stderr(), execution:
+        with signals, unhandled_logs_to_stderr(verbose=bool(args.verbose)), execution:
             work = load(args.handler)(args, execution)
             return work if isinstance(work, int) else signals.run(work)
     except KeyboardInterrupt:

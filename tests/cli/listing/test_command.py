@@ -20,6 +20,7 @@ from redis_enterprise_actions.testing import Plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from redis_enterprise_actions import ActionsClient
     from redis_enterprise_actions.testing import FakeCluster
@@ -267,6 +268,23 @@ class TestWatchOnATerminal:
         assert "\x1b[?1049l" in rest
         assert "\x1b[?25h" in rest
         assert rest.endswith("interrupted\n")
+
+    def test_verbose(self, two: ThreadedCluster, tmp_path: Path) -> None:
+        """With `-v` there are lines for requests and changes, and no view that they would damage.
+
+        If standard error is a file, the lines are there, and the view is on the terminal.
+        """
+        log = tmp_path / "log"
+        redirected = ["sh", "-c", f'exec "$@" 2>{log}', "sh", *COMMAND]
+        for command, is_live in ((COMMAND, False), (redirected, True)):
+            with TerminalProcess([*command, "-v", "watch"], columns=100) as terminal:
+                written = terminal.read_until("SMDeleteBDB")
+                terminal.process.send_signal(signal.SIGINT)
+                terminal.read_to_end()
+
+            assert ("\x1b[?1049h" in written) is is_live
+            assert ("GET /v1/actions 200 " in written) is not is_live
+        assert log.read_text("utf-8").startswith("GET /v1/actions 200 ")
 
     @pytest.mark.parametrize("size", ["0", "-1", "wide", "\u00b2"])
     def test_odd_size(self, two: ThreadedCluster, size: str) -> None:

@@ -427,3 +427,22 @@ def test_screen_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
     Screen().write_above("x", 80)
 
     assert capsys.readouterr().out == "\r\x1b[Jx\n"
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_note(
+    window: Callable[..., FakeTerminal],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    *,
+    terminal: bool,
+) -> None:
+    """A note stands above the bars, or where standard error is if that is no terminal."""
+    screen = window(80)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: terminal)
+    bars, progress = show_and_draw(running(), 1)
+    bars.note("GET /v1/actions 200 12ms node1:9443")
+    bars.draw(2, progress)
+
+    assert ("GET /v1/actions 200 12ms node1:9443" in screen.screen) is terminal
+    assert capsys.readouterr().err == ("" if terminal else "GET /v1/actions 200 12ms node1:9443\n")

@@ -82,7 +82,8 @@ async def watch_actions(args: argparse.Namespace, client: ActionsClient) -> int:
     )
     async with client:
         view: LineView | LiveView = LineView(state)
-        if _is_capable_terminal():
+        # The live view has no room for the lines of `--verbose`.
+        if _is_capable_terminal() and not (args.verbose and sys.stderr.isatty()):
             try:
                 view = LiveView(state)
             except UsageError as error:

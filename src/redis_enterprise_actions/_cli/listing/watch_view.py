@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from datetime import UTC, datetime
 from textwrap import wrap
 from typing import TYPE_CHECKING, Final, Self
@@ -183,7 +184,12 @@ class LiveView:
         self._state = state
         self._frame = 0
         self._console = console or rich.console.Console(_environ=with_valid_size(os.environ))
-        self._live = rich.live.Live(console=self._console, screen=True, auto_refresh=False)
+        self._live = rich.live.Live(
+            console=self._console,
+            screen=True,
+            auto_refresh=False,
+            redirect_stderr=sys.stderr.isatty(),  # a file gets its lines
+        )
 
     def __enter__(self) -> Self:
         with wrapping_output_errors():

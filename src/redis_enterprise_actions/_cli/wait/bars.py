@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections import Counter
 from itertools import chain
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from redis_enterprise_actions._cli.output import (
     escape_ci_commands,
+    print_error,
     with_valid_size,
     write_output,
 )
@@ -125,6 +127,13 @@ class BarsDisplay:
             )
         if stays or event.elapsed - self._drawn_at >= self.refresh:
             self.draw(event.elapsed, progress)
+
+    def note(self, text: str) -> None:
+        """Write a line above the progress, or to standard error if that is no terminal."""
+        if sys.stderr.isatty():
+            self._write_line("dim", text)
+        else:
+            print_error(text)
 
     def draw(self, elapsed: float, progress: Progress) -> None:
         """Draw the progress, no higher than the window."""

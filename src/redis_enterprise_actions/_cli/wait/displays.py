@@ -37,6 +37,9 @@ class Display(Protocol):
     def show(self, event: AnyEvent, progress: Progress) -> None:
         """Show an event, which `progress` includes already."""
 
+    def note(self, text: str) -> None:
+        """Write a line that is no event to standard error, without damage to what is drawn."""
+
     def draw(self, elapsed: float, progress: Progress) -> None:
         """Draw the progress, `elapsed` seconds after the command began."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from redis_enterprise_actions._cli.output import print_error
 from redis_enterprise_actions._model.text import duration_text, json_text, one_line, percent_text
 
 from .events import (
@@ -36,6 +37,10 @@ class LineDisplay:
 
     def __init__(self, write: Callable[[str], None]) -> None:
         self._write = write
+
+    def note(self, text: str) -> None:
+        """Write a line to standard error."""
+        print_error(text)
 
     def draw(self, elapsed: float, progress: Progress) -> None:
         """Do nothing."""

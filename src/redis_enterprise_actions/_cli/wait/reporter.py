@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Self
 
 from redis_enterprise_actions._cli.output import print_error
+from redis_enterprise_actions._client.http.request_log import REQUEST_LOGGER
 from redis_enterprise_actions._client.pacing.schedules import TICK
 
 from .events import OutageEvent, WarningEvent
@@ -92,7 +93,10 @@ class ProgressReporter:
 
     def _report_log(self) -> None:
         for event in self._log.drain(self.event_time):
-            self._show_event(event)
+            if isinstance(event, str):
+                self._display.note(event)
+            else:
+                self._show_event(event)
 
     def _show_event(self, event: AnyEvent) -> None:
         self.progress.apply(event)
@@ -124,11 +128,15 @@ def _ignore() -> None:
     pass
 
 
+def _is_shown(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.WARNING or record.name == REQUEST_LOGGER
+
+
 class LogCapture(logging.Handler):
     """Log handler that keeps the warnings of this package, between `with` and its end.
 
-    `on_record` is called for each record. Records that were not drained are printed as errors at
-    the end.
+    It keeps the records of requests, too, if the command has switched these on. `on_record` is
+    called for each record. Records that were not drained are printed as errors at the end.
     """
 
     def __init__(self) -> None:
@@ -137,6 +145,9 @@ class LogCapture(logging.Handler):
         self.on_record: Callable[[], object] = _ignore
 
     def __enter__(self) -> Self:
+        if logging.getLogger(REQUEST_LOGGER).level == logging.DEBUG:
+            self.setLevel(logging.DEBUG)
+            self.addFilter(_is_shown)
         logging.getLogger(_LOGGER).addHandler(self)
         return self
 
@@ -151,18 +162,26 @@ class LogCapture(logging.Handler):
             print_error(self._records.popleft().getMessage())
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep a record."""
+        """Keep a record. Print that of a request, as long as no display shows it."""
+        if record.name == REQUEST_LOGGER and self.on_record is _ignore:
+            print_error(record.getMessage())
+            return
         self._records.append(record)
         self.on_record()
 
-    def drain(self, event_time: Callable[[], EventTime]) -> list[OutageEvent | WarningEvent]:
-        """Return events for the records since the last call, and forget these records."""
-        events: list[OutageEvent | WarningEvent] = []
+    def drain(self, event_time: Callable[[], EventTime]) -> list[OutageEvent | WarningEvent | str]:
+        """Return events for the records since the last call, and forget these records.
+
+        Of a request, return the line.
+        """
+        events: list[OutageEvent | WarningEvent | str] = []
         while self._records:
             record = self._records.popleft()
             fields, time = vars(record), event_time()
             kind = fields.get("event")
-            if kind in {"outage", "outage over"}:
+            if kind == "request":
+                events.append(record.getMessage())
+            elif kind in {"outage", "outage over"}:
                 over, seconds = kind == "outage over", round(fields["seconds"], 3)
                 reason, ref = fields["reason"], fields["ref"]
                 event = OutageEvent(**time, over=over, seconds=seconds, reason=reason, ref=ref)

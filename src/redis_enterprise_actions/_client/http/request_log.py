@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
     from .messages import Request
 
-_log = logging.getLogger("redis_enterprise_actions.requests")  # with fields: docs/output.md
+REQUEST_LOGGER: Final = "redis_enterprise_actions.requests"
+
+_log = logging.getLogger(REQUEST_LOGGER)  # with fields: docs/output.md
 _VALUE: Final = re.compile("=[^&]*")
 
 
