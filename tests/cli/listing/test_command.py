@@ -357,5 +357,5 @@ class TestWatchOnATerminal:
             terminal.process.send_signal(signal.SIGINT)
             assert terminal.read_to_end()[0] == 130
 
-        assert written.count("[cli]'; printing lines instead") == 1
+        assert written.count("pip install rich; printing lines instead") == 1
         assert "\x1b" not in written
