@@ -44,7 +44,7 @@ def test_whole_report() -> None:
         "\n"
         "#### Details\n"
         "\n"
-        "- **remove on node:1**: no usable answer from the cluster\n"
+        "- no usable answer from the cluster\n"
     )
 
 

@@ -56,9 +56,7 @@ def markdown_report(records: Sequence[Record]) -> str:
     used = set("".join(bars))
     outages = [": ".join(shared_outage_text(outage, line)) for outage in line.outages]
     messages = [
-        f"- **{escaped(row.record.title)}**: {escaped(row.record.message)}"
-        for row in line.rows
-        if row.record.message is not None
+        f"- {escaped(row.record.message)}" for row in line.rows if row.record.message is not None
     ]
     parts = [
         f"### {escaped(heading(line))}",
