@@ -27,7 +27,7 @@ def test_complete() -> None:
     for known in (
         "_client/http/auth: username= and password= go together",
         "_client/http/transport: the certificate of %s is not verified",
-        "_cli/arguments: wait takes REF or filters, not both",
+        "_cli/wait/arguments: wait takes REF or filters, not both",
     ):
         assert known in text
 

@@ -13,12 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from redis_enterprise_actions import UsageError
-from redis_enterprise_actions._cli.arguments import parse_arguments
+from redis_enterprise_actions._cli.arguments import build_parser, parse_arguments
 from redis_enterprise_actions._cli.calls.arguments import name_and_value
 from redis_enterprise_actions._cli.calls.body import read_data
-from redis_enterprise_actions._cli.listing.arguments import parse_statuses
+from redis_enterprise_actions._cli.listing.arguments import PHASES, parse_statuses
 from redis_enterprise_actions._cli.wait.follow import StopCondition
 from redis_enterprise_actions._client.http.redaction import Secret
+from redis_enterprise_actions._model.action import Phase
 from redis_enterprise_actions._model.text import one_line
 from tests.conftest import examples
 from tests.secrecy import leaks_of
@@ -203,33 +204,120 @@ class TestParser:
         ids=" ".join,
     )
     def test_wrong_usage(self, line: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-        """The exit code for wrong usage is 2, and the error shows no value."""
+        """The exit code for wrong usage is 2; the error has two lines, and shows no value."""
         with pytest.raises(SystemExit) as caught:
             parse_arguments(line)
 
-        message = capsys.readouterr().err
+        first, second = capsys.readouterr().err.splitlines()
         assert caught.value.code == 2
-        assert message.startswith("usage: redis-actions ")
-        assert SECRET not in message
+        assert first.startswith(f"redis-actions {line[0]}: ")
+        assert second == f"redis-actions help {line[0]} shows the options"
+        assert SECRET not in first
 
     @pytest.mark.parametrize(
         ("more", "expected"),
         [
-            ([f'{{"password": "{SECRET}"}}'], "..."),
-            (["--force"], "--force"),
-            ([f"--pass={SECRET}", "-p" + SECRET, f"--{SECRET}", "x"], "--pass ... ... ..."),
+            ([f'{{"password": "{SECRET}"}}'], "1 argument too many"),
+            ([SECRET, f"{SECRET}=x"], "2 arguments too many"),
+            (["--force", SECRET], "unknown option --force"),
+            ([f"--pass={SECRET}", "-p" + SECRET], "unknown option --pass"),
+            (["-p" + SECRET], "unknown option -p"),
+            (["--force2=" + SECRET], "unknown option --force2"),
+            (["--", "--x", SECRET], "unknown option --"),
         ],
     )
     def test_too_much(
         self, more: list[str], expected: str, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        """The error for superfluous arguments shows only names of options."""
+        """The error for superfluous arguments shows only the name of an option."""
         with pytest.raises(SystemExit) as caught:
             parse_arguments(["submit", "POST", "/v1/bdbs", *more])
 
-        *_, last = capsys.readouterr().err.splitlines()
+        first, _ = capsys.readouterr().err.splitlines()
         assert caught.value.code == 2
-        assert last == f"redis-actions: error: unrecognized arguments: {expected}"
+        assert first.partition(";")[0] == f"redis-actions submit: {expected}"
+
+    @pytest.mark.parametrize(
+        ("line", "expected"),
+        [
+            (["wiat", "x"], ": unknown command wiat; did you mean wait?"),
+            (["doc"], ": unknown command doc; did you mean doctor?"),
+            (["dance"], ": unknown command dance"),
+            (["--profil", "prod", "list"], ": unknown option --profil; did you mean --profile?"),
+            (["--timeout", "5", "wait", "x"], ": unknown option --timeout"),
+            (["--profile", "prod"], ": missing COMMAND"),
+            (
+                ["wait", "x", "--tiemout", "5"],
+                " wait: unknown option --tiemout; did you mean --timeout?",
+            ),
+            (
+                ["wait", "x", "--stall", "5"],
+                " wait: unknown option --stall; did you mean --stall-timeout?",
+            ),
+            (["wait", "x", "--zzz", "5"], " wait: unknown option --zzz"),
+            (["wait", "x", "-z"], " wait: unknown option -z"),
+            (["submit", "--dat", "{}"], " submit: unknown option --dat; did you mean --data?"),
+            (["wait", "x", "--timeout"], " wait: --timeout needs a value"),
+            (["wait", "x", "-o"], " wait: --output needs a value"),
+            (
+                ["wait", "x", "--timeout", "soon"],
+                " wait: --timeout: 'soon' is not a duration such as 90, 500ms, 30s, 15m, 1h30m or "
+                "1d",
+            ),
+            (["wait", "x", "--json=yes"], " wait: --json takes no value"),
+            (
+                ["wait", "x", "--json", "-o", "rich"],
+                " wait: --output and --json exclude each other",
+            ),
+            (["wait", "x", "-o", "jsno"], " wait: --output jsno is unknown; did you mean json?"),
+            (["list", "--auth", "x"], " list: --auth x is unknown; there are basic, jwt"),
+            (["list", "--node", "one"], " list: --node: 'one' is not a whole number"),
+            (["submit"], " submit: missing METHOD, PATH"),
+            (["completion"], " completion: missing SHELL"),
+            (["completion", "fsh"], " completion: SHELL fsh is unknown; did you mean fish?"),
+            (["wait", "--", "--x", "--status"], None),
+        ],
+        ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+    )
+    def test_first_line(
+        self, line: list[str], expected: str | None, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """The first line has the problem in plain words, and what may have been meant."""
+        if expected is None:
+            assert parse_arguments(line).ref == ["--x", "--status"]
+            return
+        with pytest.raises(SystemExit):
+            parse_arguments(line)
+
+        first, second = capsys.readouterr().err.splitlines()
+        assert first == f"redis-actions{expected}"
+        command = expected.partition(":")[0]
+        more = f"help{command} shows the options" if command else "help shows the commands"
+        assert second == f"redis-actions {more}"
+
+    def test_new_message(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """A message that argparse may have in a later version is shown as it is."""
+        with pytest.raises(SystemExit):
+            build_parser([]).error("an odd one")
+
+        assert capsys.readouterr().err.startswith("redis-actions: an odd one\n")
+
+    @pytest.mark.parametrize(
+        ("line", "expected"),
+        [
+            (["--profile", "prod", "list"], "prod"),
+            (["list", "--profile", "prod"], "prod"),
+            (["--profile", "lab", "list", "--profile", "prod"], "prod"),
+            (["list"], None),
+        ],
+        ids=str,
+    )
+    def test_options_before_the_command(self, line: list[str], expected: str | None) -> None:
+        """Connection options may stand in front of the command; those behind it override them."""
+        args = parse_arguments(line)
+
+        assert (args.run, args.profile) == ("list", expected)
+        assert (args.url, args.insecure) == (None, None)
 
     @pytest.mark.parametrize(
         ("line", "expected"),
@@ -246,7 +334,7 @@ class TestParser:
             parse_arguments(["wait", *line])
 
         assert caught.value.code == 2
-        assert capsys.readouterr().err.endswith(f"redis-actions: error: {expected}\n")
+        assert capsys.readouterr().err.startswith(f"redis-actions wait: {expected}\n")
 
     @pytest.mark.parametrize(
         ("line", "refs"),
@@ -255,6 +343,7 @@ class TestParser:
             (["--timeout", "5", "a"], ["a"]),
             (["--json", "--interval", "5", "a", "b", "--allow-empty"], ["a", "b"]),
             (["--bdb", "1", "--timeout", "5"], []),
+            (["a", "--timeout", "5", "b", "--any", "-", "c"], ["a", "b", "-", "c"]),
         ],
         ids=" ".join,
     )
@@ -304,20 +393,6 @@ class TestParser:
         assert caught.value.code == 0
         assert "reference" in capsys.readouterr().out
 
-    @pytest.mark.parametrize(
-        "shape",
-        [
-            *("action:UID", "node:UID/ACTION", "cluster:ACTION", "crdb:ID", "export:BDB"),
-            *("import:BDB", "backup:BDB", "bdb:UID", "bdb:UID@gone"),
-        ],
-    )
-    def test_references(self, shape: str, capsys: pytest.CaptureFixture[str]) -> None:
-        """The help of `wait` lists every kind of reference."""
-        with pytest.raises(SystemExit):
-            parse_arguments(["wait", "--help"])
-
-        assert shape in capsys.readouterr().out
-
 
 @pytest.mark.parametrize(
     ("text", "words"),
@@ -359,12 +434,12 @@ def test_interval() -> None:
         (["watch", "--interval", "0.5s"], "the shortest interval is 1s"),
         (["watch", "--interval", "0"], "the shortest interval is 1s"),
         (["watch", "--interval", "soon"], "'soon' is not a duration"),
-        (["watch", "--json"], "unrecognized arguments: --json"),
-        (["list", "--node", "one"], "invalid int value"),
-        (["list", "--once"], "unrecognized arguments: --once"),
-        (["profiles", "--profile", "p"], "unrecognized arguments: --profile"),
+        (["watch", "--json"], "unknown option --json"),
+        (["list", "--node", "one"], "is not a whole number"),
+        (["list", "--once"], "unknown option --once"),
+        (["profiles", "--profile", "p"], "unknown option --profile"),
         (["login", "--password", "hunter2-hunter2"], "a secret must not be an argument"),
-        (["completion"], "required: shell"),
+        (["completion"], "missing SHELL"),
     ],
     ids=" ".join,
 )
@@ -392,3 +467,9 @@ def test_json(command: list[str]) -> None:
     """`--json` is short for `--output json`."""
     assert parse_arguments([*command, "--json"]).output == "json"
     assert parse_arguments([*command, "--output", "json"]).output == "json"
+    assert parse_arguments([*command, "-o", "json"]).output == "json"
+
+
+def test_phases() -> None:
+    """The words that Tab completes for `--status` are the phases."""
+    assert tuple(Phase) == PHASES

@@ -28,6 +28,12 @@ if sys.platform != "win32":
 PROGRAM = Path(sys.executable).parent / "redis-actions"
 OFFERED = [
     ("w", ["wait", "watch"]),
+    ("--prof", ["--profile"]),
+    ("--profile p", ["prod"]),
+    ("--profile prod w", ["wait", "watch"]),
+    ("help conn", ["connection"]),
+    ("help wat", ["watch"]),
+    ("wait -o j", ["json"]),
     ("completion ", ["--help", "-h", "bash", "fish", "zsh"]),
     ("wait --ti", ["--timeout"]),
     ("list --auth ", ["basic", "jwt"]),

@@ -55,7 +55,9 @@ def test_no_duration(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError) as caught:
         parse_time(text)
 
-    assert str(caught.value) == f"{text!r} is not a duration such as 90, 30s, 15m or 2h"
+    assert (
+        str(caught.value) == f"{text!r} is not a duration such as 90, 500ms, 30s, 15m, 1h30m or 1d"
+    )
 
 
 def test_parse_interval() -> None:

@@ -21,6 +21,7 @@ from redis_enterprise_actions import UsageError
 from redis_enterprise_actions._cli import main as _main
 from redis_enterprise_actions._cli.arguments import parse_arguments
 from redis_enterprise_actions._cli.connection import client_from_args
+from redis_enterprise_actions._cli.listing import command as _listing
 from redis_enterprise_actions._cli.main import main
 from redis_enterprise_actions.testing import Plan
 from tests.event_samples import conforms
@@ -37,6 +38,14 @@ if TYPE_CHECKING:
 SECRET = "hunter2-hunter2"
 STAMP = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ  +\d\.\ds  "
 COMMAND = [sys.executable, "-W", "error", "-m", "redis_enterprise_actions"]
+
+
+def exit_code_of(*arguments: str) -> object:
+    """Run the command and return its exit code, also if it exits by itself."""
+    try:
+        return main(arguments)
+    except SystemExit as error:
+        return error.code
 
 
 class TestWait:
@@ -604,7 +613,6 @@ class TestConnection:
     @pytest.mark.parametrize(
         "arguments",
         [
-            [],
             ["dance"],
             ["wait"],
             ["wait", "x", "--timeout", "soon"],
@@ -628,24 +636,31 @@ class TestConnection:
             main(arguments)
         assert caught.value.code == 2
         output = capsys.readouterr().err
-        assert "usage: redis-actions" in output
+        assert output.count("\n") == 2
+        assert "redis-actions help" in output
         assert "hunter2" not in output
 
-    def test_version(self, lines: Callable[[], list[str]]) -> None:
-        """`--version` prints the version of the package."""
-        with pytest.raises(SystemExit) as caught:
-            main(["--version"])
-        assert caught.value.code == 0
+    @pytest.mark.parametrize("line", ["--version", "version"])
+    def test_version(self, lines: Callable[[], list[str]], line: str) -> None:
+        """`--version` and `version` print the version of the package."""
+        assert exit_code_of(line) == 0
         assert lines() == [version("redis-enterprise-actions")]
 
-    def test_help(self, capsys: pytest.CaptureFixture[str]) -> None:
-        """The help lists the exit codes and the environment variables."""
-        with pytest.raises(SystemExit) as caught:
-            main(["wait", "--help"])
-        assert caught.value.code == 0
-        output = capsys.readouterr().out
-        assert "REDIS_ENTERPRISE_CA_CERT" in output
-        assert "timed out, or stalled" in output
+    @pytest.mark.parametrize("line", ["", "--help", "-h", "help"])
+    def test_help(self, capsys: pytest.CaptureFixture[str], line: str) -> None:
+        """The command alone shows the help, on standard output, with success."""
+        assert exit_code_of(*line.split()) == 0
+        out, err = capsys.readouterr()
+        assert out.startswith("Start long-running operations")
+        assert err == ""
+
+    @pytest.mark.parametrize("line", ["wait --help", "wait -h", "help wait"])
+    def test_help_of_a_command(self, capsys: pytest.CaptureFixture[str], line: str) -> None:
+        """The help of a command points to the connection options and to the exit codes."""
+        assert exit_code_of(*line.split()) == 0
+        out = capsys.readouterr().out
+        assert "redis-actions help connection" in out
+        assert "3 timed out" in out
 
 
 def test_unencodable_text(
@@ -827,21 +842,19 @@ class TestUnexpectedErrors:
         async def fail_later(*_: object) -> NoReturn:
             fail()
 
-        if where in {"parse_arguments", "settings"}:
-            monkeypatch.setattr(_main, "client_from_args" if where == "settings" else where, fail)
+        if where == "parse_arguments":
+            monkeypatch.setattr(_main, where, fail)
+        elif where == "settings":
+            monkeypatch.setattr(_listing, "client_from_args", fail)
         else:
-            monkeypatch.setitem(
-                _main._CLUSTER_COMMANDS, "list", fail if where == "command" else fail_later
-            )
+            monkeypatch.setattr(_listing, "run_list", fail if where == "command" else fail_later)
 
         assert main(["list"]) == 70
         out, err = capsys.readouterr()
         match = self.INTERNAL_ERROR.fullmatch(err)
         assert match is not None
-        assert match.groups() == (
-            type(error).__name__,
-            "_cli.signals" if where == "loop" else "_cli.main",
-        )
+        places = {"loop": "_cli.signals", "settings": "_cli.listing.command"}
+        assert match.groups() == (type(error).__name__, places.get(where, "_cli.main"))
         assert out == ""
 
     def test_deepest_body(
@@ -948,9 +961,9 @@ def test_usage_error_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["wait", "x", "--report", "a\n::error::b\x85##[c]"])
 
-    last = capsys.readouterr().err.splitlines()[-1]
-    assert last.startswith("redis-actions wait: error: argument --report: ")
-    assert last.endswith(r"a ::error::b #\#[c]")
+    first, _ = capsys.readouterr().err.splitlines()
+    assert first.startswith("redis-actions wait: --report: ")
+    assert first.endswith(r"a ::error::b #\#[c]")
 
 
 @pytest.mark.enable_socket

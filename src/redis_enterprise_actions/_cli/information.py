@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from .arguments import build_parser, version_text
 from .connection_options import ENVIRONMENT, add_connection_options
-from .help import LOCAL_CODES, Table, page, rows_of
+from .help import LOCAL_CODES, TOPICS, Table, page, rows_of
 from .output import write_output
 
 
@@ -77,8 +77,9 @@ def run_help(args: argparse.Namespace, _: Execution) -> int:
         write_output(_TOPICS[topics[0]]())
         return 0
     parser = build_parser(topics)
+    others: tuple[str, ...] = TOPICS
     for name in topics:
-        parser = parser.command(name)
+        parser, others = parser.command(name, others), ()
     parser.show_all = args.all
     write_output(parser.format_help())
     return 0

@@ -85,10 +85,13 @@ class CommandParser(argparse.ArgumentParser):
                 parser.set_defaults(run=name, handler=command.handler, parser=parser, check=None)
                 load(command.arguments)(parser)
 
-    def command(self, name: str) -> CommandParser:
-        """Return the parser of a subcommand. Exit with an error if there is none of that name."""
+    def command(self, name: str, others: Iterable[str] = ()) -> CommandParser:
+        """Return the parser of a subcommand. Exit with an error if there is none of that name.
+
+        The error may suggest one of `others`, too.
+        """
         if name not in self.commands:
-            self.error(f"unknown command {name}{_suggestion(name, self.commands)}")
+            self.error(f"unknown command {name}{_suggestion(name, [*self.commands, *others])}")
         return self.commands[name]
 
     def format_help(self) -> str:
@@ -166,12 +169,10 @@ def _suggestion(word: str, known: Iterable[str]) -> str:
     """Return `; did you mean ...?`, or nothing if no known word is similar."""
     from redis_enterprise_actions._client.config.options import similar_name  # noqa: PLC0415 - for errors only
 
-    names = {name.replace("-", "_"): name for name in known}
-    word = word.replace("-", "_")
-    meant = similar_name(word, names)
-    if meant is None:
-        longer = [name for name in names if word and name.startswith(word)]
-        meant = longer[0] if len(longer) == 1 else None
+    names = {name.lstrip("-").replace("-", "_"): name for name in known}
+    word = word.lstrip("-").replace("-", "_")
+    longer = [name for name in names if word and name.startswith(word)]
+    meant = longer[0] if len(longer) == 1 else similar_name(word, names)
     if meant is None:
         return ""
     return f"; did you mean {names[meant]}?"

@@ -6,7 +6,6 @@ what is open. A process that has not ended after `_SHUTDOWN_TIMEOUT` is ended by
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import threading
@@ -69,6 +68,8 @@ class SignalHandler:
 
         Raises `KeyboardInterrupt` if a signal was received.
         """
+        import asyncio  # noqa: PLC0415 - `help` and `version` do not need it
+
         try:
             code = asyncio.run(self._run(work))
         except asyncio.CancelledError:
@@ -78,6 +79,8 @@ class SignalHandler:
         return code
 
     async def _run(self, work: Coroutine[object, object, int]) -> int:
+        import asyncio  # noqa: PLC0415 - as above
+
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         assert task is not None
         self._cancel = lambda: loop.call_soon_threadsafe(task.cancel, self.exit_code)

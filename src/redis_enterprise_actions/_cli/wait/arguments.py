@@ -23,7 +23,7 @@ WAIT_CODES: Final[Mapping[int, str]] = {
     2: "wrong usage",
     3: "timed out",
     4: "not found",
-    5: "no answer, or refused",
+    5: "no answer or refused",
     6: "a report or the hook failed",
 }
 RARE_WAIT_OPTIONS: Final = frozenset({
