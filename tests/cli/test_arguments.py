@@ -17,6 +17,7 @@ from redis_enterprise_actions._cli.arguments import build_parser, parse_argument
 from redis_enterprise_actions._cli.calls.arguments import name_and_value
 from redis_enterprise_actions._cli.calls.body import read_data
 from redis_enterprise_actions._cli.listing.arguments import PHASES, parse_statuses
+from redis_enterprise_actions._cli.parser import CommandParser
 from redis_enterprise_actions._cli.wait.follow import StopCondition
 from redis_enterprise_actions._client.http.redaction import Secret
 from redis_enterprise_actions._model.action import Phase
@@ -294,6 +295,18 @@ class TestParser:
         command = expected.partition(":")[0]
         more = f"help{command} shows the options" if command else "help shows the commands"
         assert second == f"redis-actions {more}"
+
+    def test_group(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """A parser of subcommands points to them."""
+        group = CommandParser(prog="redis-actions things")
+        group.add_commands([])
+        with pytest.raises(SystemExit):
+            group.parse_known_args([])
+
+        assert capsys.readouterr().err.splitlines() == [
+            "redis-actions things: missing COMMAND",
+            "redis-actions help things shows the commands",
+        ]
 
     def test_new_message(self, capsys: pytest.CaptureFixture[str]) -> None:
         """A message that argparse may have in a later version is shown as it is."""

@@ -27,6 +27,7 @@ if sys.platform != "win32":
 
 PROGRAM = Path(sys.executable).parent / "redis-actions"
 OFFERED = [
+    ("", sorted(build_parser([]).commands)),  # and no options
     ("w", ["wait", "watch"]),
     ("--prof", ["--profile"]),
     ("--profile p", ["prod"]),

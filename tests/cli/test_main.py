@@ -777,11 +777,12 @@ class TestProcesses:
             assert process.stderr.read() == ""
 
     @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has /dev/full")
-    def test_unwritable_output(self, fake: dict[str, str]) -> None:
+    @pytest.mark.parametrize("line", ["list", "--help", "wait --help", "help wait", "--version"])
+    def test_unwritable_output(self, fake: dict[str, str], line: str) -> None:
         """Output that cannot be written has its own exit code, and no traceback."""
         with open("/dev/full", "w", encoding="utf-8") as full:  # noqa: PTH123 - a device
             run = subprocess.run(
-                [*COMMAND, "list"],
+                [*COMMAND, *line.split()],
                 env={**os.environ, **fake},
                 stdout=full,
                 stderr=subprocess.PIPE,

@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from .commands import load
 from .help import HelpText, command_help
-from .output import print_error
+from .output import print_error, write_output
 
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping, Sequence
+
+    from _typeshed import SupportsWrite
 
     from .commands import Command
 
@@ -103,6 +105,11 @@ class CommandParser(argparse.ArgumentParser):
             self._summaries,
         )
 
+    def print_help(self, file: SupportsWrite[str] | None = None) -> None:
+        """Print the help. Raises `OutputError` if standard output cannot be written."""
+        del file  # argparse passes none
+        write_output(self.format_help())
+
     def parse_known_args(  # type: ignore[override] # of the overloads, this one is used
         self, args: Sequence[str], namespace: argparse.Namespace | None = None
     ) -> tuple[argparse.Namespace, list[str]]:
@@ -112,7 +119,7 @@ class CommandParser(argparse.ArgumentParser):
         argument that can be repeated from one place only; what it leaves is added here.
         """
         words = list(takewhile(lambda word: word != "--", args))
-        if self.commands:
+        if self._subparsers is not None:
             words = list(takewhile(lambda word: word.startswith("-"), words))
         for word in words:
             option = _OPTION.match(word)
@@ -141,8 +148,8 @@ class CommandParser(argparse.ArgumentParser):
                 break
         print_error(f"{self.prog}: {message}")
         program, _, command = self.prog.partition(" ")
-        more = f"help {command} shows the options" if command else "help shows the commands"
-        print_error(f"{program} {more}")
+        shown = "options" if self._subparsers is None else "commands"
+        print_error(f"{' '.join(filter(None, [program, 'help', command]))} shows the {shown}")
         raise SystemExit(2)
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:  # noqa: ANN401 - of argparse
