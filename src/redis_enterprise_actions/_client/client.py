@@ -14,14 +14,18 @@ from redis_enterprise_actions._client.http.nodes import NodePool
 from redis_enterprise_actions._client.http.redaction import as_secret
 from redis_enterprise_actions._client.http.tls import tls_settings
 from redis_enterprise_actions._client.http.transport import Transport
-from redis_enterprise_actions._client.pacing.durations import DEFAULT_OUTAGE_TIMEOUT, seconds
-from redis_enterprise_actions._client.pacing.retry import RetryBudget, retry_for
+from redis_enterprise_actions._client.pacing.durations import (
+    CALL_TIMEOUT,
+    DEFAULT_OUTAGE_TIMEOUT,
+    NOT_FOUND_GRACE,
+    seconds,
+)
+from redis_enterprise_actions._client.pacing.retry import RetryBudget
 from redis_enterprise_actions._client.polling.poller import Poller
 from redis_enterprise_actions._client.resources.cluster import Cluster
 from redis_enterprise_actions._client.resources.crdbs import Crdbs
 from redis_enterprise_actions._client.resources.databases import Databases
 from redis_enterprise_actions._client.resources.nodes import Nodes
-from redis_enterprise_actions._client.resources.resource import submit
 from redis_enterprise_actions._client.resources.shards import Shards
 from redis_enterprise_actions._client.sources.paths import quoted_uid
 from redis_enterprise_actions._client.sources.registry import StatusSources
@@ -42,8 +46,6 @@ from redis_enterprise_actions._model.reference import (
 )
 
 from .operation import (
-    CALL_TIMEOUT,
-    NOT_FOUND_GRACE,
     ClientParts,
     Operation,
     begin,
@@ -275,7 +277,7 @@ class ActionsClient:
         """
         actions = self._parts.sources.actions
         try:
-            return await retry_for(CALL_TIMEOUT, actions.list_actions, bdb_uid)
+            return await self._parts.look(actions.list_actions, bdb_uid)
         except UnreadableReply:
             if not allow_partial:
                 raise
@@ -518,8 +520,7 @@ class ActionsClient:
         `AnswerLost` if that does not settle whether the work began, another `RequestError` for
         other failures, and `UsageError` for what cannot be sent.
         """
-        return await submit(
-            self._parts,
+        return await self._parts.start(
             method,
             path,
             json,

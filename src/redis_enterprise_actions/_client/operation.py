@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from contextlib import ExitStack, aclosing, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from redis_enterprise_actions._client.pacing.durations import (
+    CALL_TIMEOUT,
     DEFAULT_OUTAGE_TIMEOUT,
+    NOT_FOUND_GRACE,
+    TRANSFER_GRACE,
     DefaultSeconds,
     seconds,
 )
@@ -18,6 +22,7 @@ from redis_enterprise_actions._client.pacing.retry import retry_for
 from redis_enterprise_actions._client.polling.wait_state import Limits, WaitState
 from redis_enterprise_actions._client.polling.waiters import Waiter
 from redis_enterprise_actions._client.polling.watch import call_back, observed, watch
+from redis_enterprise_actions._client.submit.request import build_request
 from redis_enterprise_actions._model.action import Action, Evidence, Kind, Phase
 from redis_enterprise_actions._model.errors import (
     ActionNotFound,
@@ -41,8 +46,10 @@ if TYPE_CHECKING:
         Callable,
         Coroutine,
         Generator,
+        Mapping,
         Sequence,
     )
+    from typing import Literal, TypeAlias, TypeVarTuple
 
     from tenacity.wait import WaitBaseT
 
@@ -53,10 +60,12 @@ if TYPE_CHECKING:
     from redis_enterprise_actions._model.record import FinishedAction, Observer
     from redis_enterprise_actions._model.reference import Reference
 
-CALL_TIMEOUT: Final = 10.0  # seconds for which a single look is retried
-NOT_FOUND_GRACE: Final = 10.0  # seconds
-TRANSFER_GRACE: Final = 60.0  # seconds for which an export may be about to begin
+    Untracked: TypeAlias = Literal["refused", "completed"]
+    _Args = TypeVarTuple("_Args")
 
+_T = TypeVar("_T")
+
+_UNTRACKED: Final = ("refused", "completed")
 _CANCELLABLE: Final = frozenset({ReferenceKind.NODE, ReferenceKind.CLUSTER, ReferenceKind.CRDB})
 
 
@@ -68,6 +77,56 @@ class ClientParts:
     submitter: Submitter
     sources: StatusSources
     observers: list[Observer] = field(default_factory=list["Observer"])
+
+    def operation(self, ref: Reference) -> Operation:
+        """Return the work that a reference names. Nothing is sent."""
+        return Operation(self, ref)
+
+    def look(
+        self, call: Callable[[*_Args], Awaitable[_T]], *args: *_Args
+    ) -> Coroutine[object, object, _T]:
+        """Await `call(...)`, which only reads, and repeat it for a while after transient errors."""
+        return retry_for(CALL_TIMEOUT, call, *args)
+
+    async def start(
+        self,
+        method: str,
+        path: str,
+        json: object,
+        *,
+        params: Mapping[str, object] | None,
+        headers: Mapping[str, str] | None,
+        busy_timeout: Duration | None,
+        outage_timeout: Duration | None,
+        request_timeout: Duration | None,
+        untracked: Untracked,
+    ) -> Operation:
+        """Send a call that starts work; see `ActionsClient.submit`."""
+        busy = seconds(busy_timeout, "busy_timeout")
+        outage = seconds(outage_timeout, "outage_timeout")
+        limit = None if request_timeout is None else seconds(request_timeout, "request_timeout")
+        if limit is not None and not 0 < limit < math.inf:
+            raise UsageError("request_timeout= must be more than 0 and not endless")
+        if untracked not in _UNTRACKED:
+            raise UsageError(f"untracked={untracked!r} is none of {', '.join(_UNTRACKED)}")
+        request = build_request(
+            method,
+            path,
+            json,
+            params,
+            headers,
+            request_timeout=limit,
+            client_timeout=self.submitter.request_timeout,
+        )
+        started = await self.submitter.start(request, busy_timeout=busy, outage_timeout=outage)
+        accepted = untracked == "completed" and not started.still_running
+        return Operation(
+            self,
+            started.ref,
+            call=f"{request.call.method} {request.call.path}",
+            answer=started.answer,
+            problem=None if accepted else started.problem,
+        )
 
 
 class Operation:

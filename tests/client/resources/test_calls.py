@@ -200,6 +200,59 @@ async def test_on_the_wire(name: str, arguments: tuple[Any, ...], line: str, bod
     assert call.headers.get("Content-Type") == (None if body is None else "application/json")
 
 
+DRY_RUNS: list[tuple[str, tuple[Any, ...], str, Any]] = [
+    ("databases.create", ({"name": "x"},), "POST /v1/bdbs?dry_run=true", {"name": "x"}),
+    ("databases.update", (3, MORE), "PUT /v1/bdbs/3?dry_run=true", MORE),
+    ("databases.rebalance", (3,), "PUT /v1/bdbs/3/actions/rebalance?dry_run=true", {}),
+    (
+        "databases.rebalance",
+        (3, MORE),
+        "PUT /v1/bdbs/3/actions/rebalance?more=1&dry_run=true",
+        {},
+    ),
+    ("crdbs.create", ({"name": "x"},), "POST /v1/crdbs?dry_run=true", {"name": "x"}),
+    (
+        "shards.migrate",
+        ([1], 4),
+        "POST /v1/shards/actions/migrate",
+        {"shard_uids": ["1"], "target_node_uid": 4, "dry_run": True},
+    ),
+    (
+        "shards.fail_over",
+        ([7], MORE),
+        "POST /v1/shards/actions/failover",
+        {"more": 1, "shard_uids": ["7"], "dry_run": True},
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "arguments", "line", "body"), DRY_RUNS, ids=ids)
+async def test_dry_run(
+    sent: list[Sent], name: str, arguments: tuple[Any, ...], line: str, body: object
+) -> None:
+    """`dry_run=True` is sent where the API reads it: in the query, or in the body."""
+    await attrgetter(name)(offline())(*arguments, dry_run=True)
+
+    [(call, *_)] = sent
+    assert f"{call.method} {call.path}{call.query}" == line
+    assert call.body is not None
+    assert json.loads(call.body.reveal()) == body
+
+
+def test_dry_runs() -> None:
+    """Every call that takes `dry_run` is in the table."""
+    methods = {name: attrgetter(name.partition(".")[2])(kind_of(name)) for name in NAMES}
+    taking = {
+        name for name, each in methods.items() if "dry_run" in inspect.signature(each).parameters
+    }
+    assert {name for name, *_ in DRY_RUNS} == taking
+
+
+def kind_of(name: str) -> type:
+    """Return the class of a call's resource."""
+    return RESOURCES[name.partition(".")[0]]
+
+
 def with_query(line: str) -> str:
     """Return a request line with the query of the test below, before that of the call itself."""
     path, _, own = line.partition("?")

@@ -29,6 +29,9 @@ class DefaultSeconds(float):
 
 
 DEFAULT_OUTAGE_TIMEOUT: Final = DefaultSeconds(300.0)
+CALL_TIMEOUT: Final = 10.0  # seconds for which a single look is retried
+NOT_FOUND_GRACE: Final = 10.0  # seconds
+TRANSFER_GRACE: Final = 60.0  # seconds for which an export may be about to begin
 
 
 def is_duration(value: object) -> TypeGuard[float]:

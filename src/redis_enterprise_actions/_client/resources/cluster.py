@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from redis_enterprise_actions._client.operation import (
-    CALL_TIMEOUT,
+from redis_enterprise_actions._client.pacing.durations import (
+    DEFAULT_OUTAGE_TIMEOUT,
     NOT_FOUND_GRACE,
-    Operation,
 )
-from redis_enterprise_actions._client.pacing.durations import DEFAULT_OUTAGE_TIMEOUT
-from redis_enterprise_actions._client.pacing.retry import retry_for
 from redis_enterprise_actions._client.sources.paths import checked_uid
 from redis_enterprise_actions._model.reference import ReferenceKind, parse_reference
 
-from .resource import Resource, submit
+from .resource import Resource
 
 
 if TYPE_CHECKING:
@@ -22,11 +19,10 @@ if TYPE_CHECKING:
 
     from tenacity.wait import WaitBaseT
 
+    from redis_enterprise_actions._client.operation import Operation, Untracked
     from redis_enterprise_actions._client.pacing.durations import Duration
     from redis_enterprise_actions._model.action import Action
     from redis_enterprise_actions._model.record import FinishedAction, Recorder
-
-    from .resource import Untracked
 
 
 class Cluster(Resource):
@@ -50,8 +46,7 @@ class Cluster(Resource):
         Source: POST /v1/cluster/actions/change_master (cluster/actions). Needs the permissions
         `start_cluster_action` and `view_status_of_cluster_action`.
         """
-        return await submit(
-            self._parts,
+        return await self._parts.start(
             "POST",
             "/v1/cluster/actions/change_master",
             {"node_uid": checked_uid(node_uid, "node")},
@@ -86,7 +81,7 @@ class Cluster(Resource):
         ref = parse_reference(
             f"cluster:{action}" if task_id is None else f"cluster:{action}@{task_id}"
         )
-        return await Operation(self._parts, ref).wait(
+        return await self._parts.operation(ref).wait(
             timeout=timeout,
             poll=poll,
             on_progress=on_progress,
@@ -103,6 +98,6 @@ class Cluster(Resource):
 
         Source: GET /v1/cluster/actions. Needs the permission `view_status_of_cluster_action`.
         """
-        return await retry_for(
-            CALL_TIMEOUT, self._parts.sources.node_actions.list_actions, ReferenceKind.CLUSTER
+        return await self._parts.look(
+            self._parts.sources.node_actions.list_actions, ReferenceKind.CLUSTER
         )

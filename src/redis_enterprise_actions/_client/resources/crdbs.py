@@ -5,19 +5,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from redis_enterprise_actions._client.operation import (
-    CALL_TIMEOUT,
+from redis_enterprise_actions._client.pacing.durations import (
+    DEFAULT_OUTAGE_TIMEOUT,
     NOT_FOUND_GRACE,
-    Operation,
 )
-from redis_enterprise_actions._client.pacing.durations import DEFAULT_OUTAGE_TIMEOUT
-from redis_enterprise_actions._client.pacing.retry import retry_for
 from redis_enterprise_actions._client.sources.paths import quoted_uid
-from redis_enterprise_actions._client.submit.request import checked_headers
 from redis_enterprise_actions._model.errors import UsageError
 from redis_enterprise_actions._model.reference import Reference, ReferenceKind
 
-from .resource import Resource, submit
+from .resource import Resource, merge, query
 
 
 if TYPE_CHECKING:
@@ -25,11 +21,10 @@ if TYPE_CHECKING:
 
     from tenacity.wait import WaitBaseT
 
+    from redis_enterprise_actions._client.operation import Operation, Untracked
     from redis_enterprise_actions._client.pacing.durations import Duration
     from redis_enterprise_actions._model.action import Action
     from redis_enterprise_actions._model.record import FinishedAction, Recorder
-
-    from .resource import Untracked
 
 
 _GUID: Final = re.compile(r"[\w.-]+", re.ASCII)
@@ -46,6 +41,7 @@ class Crdbs(Resource):
         self,
         config: Mapping[str, object],
         *,
+        dry_run: bool = False,
         task_id: str | None = None,
         result_ttl: int | None = None,
         params: Mapping[str, object] | None = None,
@@ -57,14 +53,15 @@ class Crdbs(Resource):
     ) -> Operation:
         """Create an Active-Active database; `config` is its crdb object.
 
+        A dry run is a task like any other, whose end is the verdict.
+
         Source: POST /v1/crdbs (crdbs). Needs the permission `create_crdb`.
         """
-        return await submit(
-            self._parts,
+        return await self._parts.start(
             "POST",
             "/v1/crdbs",
             config,
-            params=params,
+            params=query(params, dry_run=dry_run),
             headers=_task_headers(headers, task_id, result_ttl),
             busy_timeout=busy_timeout,
             outage_timeout=outage_timeout,
@@ -90,8 +87,7 @@ class Crdbs(Resource):
 
         Source: PATCH /v1/crdbs/{guid} (crdbs). Needs the permission `update_crdb`.
         """
-        return await submit(
-            self._parts,
+        return await self._parts.start(
             "PATCH",
             _path(guid),
             changes,
@@ -120,8 +116,7 @@ class Crdbs(Resource):
 
         Source: PUT /v1/crdbs/{guid}/flush (crdbs/flush). Needs the permission `flush_crdb`.
         """
-        return await submit(
-            self._parts,
+        return await self._parts.start(
             "PUT",
             _path(guid, "/flush"),
             None,
@@ -150,8 +145,7 @@ class Crdbs(Resource):
 
         Source: DELETE /v1/crdbs/{guid} (crdbs). Needs the permission `delete_crdb`.
         """
-        return await submit(
-            self._parts,
+        return await self._parts.start(
             "DELETE",
             _path(guid),
             None,
@@ -188,7 +182,7 @@ class Crdbs(Resource):
         `view_crdb_task_list`.
         """
         ref = _task(task_id)
-        return await Operation(self._parts, ref).wait(
+        return await self._parts.operation(ref).wait(
             timeout=timeout,
             poll=poll,
             on_progress=on_progress,
@@ -205,7 +199,7 @@ class Crdbs(Resource):
 
         Source: GET /v1/crdb_tasks. Needs the permission `view_crdb_task_list`.
         """
-        return await retry_for(CALL_TIMEOUT, self._parts.sources.crdb_tasks.list_tasks)
+        return await self._parts.look(self._parts.sources.crdb_tasks.list_tasks)
 
 
 def _path(guid: str, rest: str = "") -> str:
@@ -225,13 +219,13 @@ def _task(task_id: str) -> Reference:
 
 def _task_headers(
     headers: Mapping[str, str] | None, task_id: str | None, result_ttl: int | None
-) -> dict[str, str]:
+) -> Mapping[str, str] | None:
     """Return the headers of a call, with the id of its task and the lifetime of its result."""
-    sent = checked_headers(headers)
+    own: dict[str, str] = {}
     if task_id is not None:
-        sent["X-Task-ID"] = task_id
+        own["X-Task-ID"] = task_id
     if result_ttl is not None:
         if not isinstance(result_ttl, int) or isinstance(result_ttl, bool) or result_ttl < 1:
             raise UsageError(f"result_ttl={result_ttl!r} is not a number of seconds, 1 or more")
-        sent["X-Result-TTL"] = str(result_ttl)
-    return sent
+        own["X-Result-TTL"] = str(result_ttl)
+    return merge(headers, "headers", own) if own else headers

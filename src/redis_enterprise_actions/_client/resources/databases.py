@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from redis_enterprise_actions._client.operation import (
+from redis_enterprise_actions._client.pacing.durations import (
+    DEFAULT_OUTAGE_TIMEOUT,
     NOT_FOUND_GRACE,
     TRANSFER_GRACE,
-    Operation,
 )
-from redis_enterprise_actions._client.pacing.durations import DEFAULT_OUTAGE_TIMEOUT
 from redis_enterprise_actions._client.sources.paths import checked_uid
 from redis_enterprise_actions._model.reference import GONE, Reference, ReferenceKind
 
-from .resource import Resource, as_list, merge, submit
+from .resource import Resource, as_list, merge, query
 
 
 if TYPE_CHECKING:
@@ -21,11 +20,10 @@ if TYPE_CHECKING:
 
     from tenacity.wait import WaitBaseT
 
+    from redis_enterprise_actions._client.operation import Operation, Untracked
     from redis_enterprise_actions._client.pacing.durations import Duration
     from redis_enterprise_actions._model.action import Action
     from redis_enterprise_actions._model.record import FinishedAction, Recorder
-
-    from .resource import Untracked
 
 
 class Databases(Resource):
@@ -33,6 +31,7 @@ class Databases(Resource):
 
     Calls return an `Operation`; each takes the keyword arguments of `ActionsClient.submit` and
     raises what that raises. Waits take the keyword arguments of `ActionsClient.wait_for_action`.
+    With `dry_run=True` the cluster checks a call and starts nothing: `answer` holds its verdict.
     Vendor pages are named by their path under requests/ of the REST API's reference.
     """
 
@@ -40,6 +39,7 @@ class Databases(Resource):
         self,
         config: Mapping[str, object],
         *,
+        dry_run: bool = False,
         params: Mapping[str, object] | None = None,
         headers: Mapping[str, str] | None = None,
         busy_timeout: Duration | None = 0.0,
@@ -51,12 +51,11 @@ class Databases(Resource):
 
         Source: POST /v1/bdbs (bdbs). Needs the permission `create_bdb`.
         """
-        return await submit(
-            self._parts,
+        return await self._parts.start(
             "POST",
             "/v1/bdbs",
             config,
-            params=params,
+            params=query(params, dry_run=dry_run),
             headers=headers,
             busy_timeout=busy_timeout,
             outage_timeout=outage_timeout,
@@ -69,6 +68,7 @@ class Databases(Resource):
         bdb_uid: int,
         changes: Mapping[str, object],
         *,
+        dry_run: bool = False,
         params: Mapping[str, object] | None = None,
         headers: Mapping[str, str] | None = None,
         busy_timeout: Duration | None = 0.0,
@@ -83,12 +83,11 @@ class Databases(Resource):
 
         Source: PUT /v1/bdbs/{uid} (bdbs). Needs the permission `update_bdb`.
         """
-        return await submit(
-            self._parts,
+        return await self._parts.start(
             "PUT",
             _path(bdb_uid),
             changes,
-            params=params,
+            params=query(params, dry_run=dry_run),
             headers=headers,
             busy_timeout=busy_timeout,
             outage_timeout=outage_timeout,
@@ -111,8 +110,7 @@ class Databases(Resource):
 
         Source: DELETE /v1/bdbs/{uid} (bdbs). Needs the permission `delete_bdb`.
         """
-        return await submit(
-            self._parts,
+        return await self._parts.start(
             "DELETE",
             _path(bdb_uid),
             None,
@@ -141,8 +139,7 @@ class Databases(Resource):
         Source: POST /v1/bdbs/{uid}/upgrade (bdbs/upgrade). Needs the permission
         `update_bdb_with_action`.
         """
-        return await submit(
-            self._parts,
+        return await self._parts.start(
             "POST",
             _path(bdb_uid, "/upgrade"),
             settings,
@@ -159,6 +156,7 @@ class Databases(Resource):
         bdb_uid: int,
         settings: Mapping[str, object] | None = None,
         *,
+        dry_run: bool = False,
         params: Mapping[str, object] | None = None,
         headers: Mapping[str, str] | None = None,
         busy_timeout: Duration | None = 0.0,
@@ -168,17 +166,16 @@ class Databases(Resource):
     ) -> Operation:
         """Distribute the shards of a database evenly over the nodes. Since 7.8.2.
 
-        `settings` are query parameters: `dry_run`, `only_failovers`, `max_operations`.
+        `settings` are query parameters: `only_failovers`, `max_operations`.
 
         Source: PUT /v1/bdbs/{uid}/actions/rebalance (bdbs/actions/rebalance). Needs the permission
         `update_bdb_with_action`.
         """
-        return await submit(
-            self._parts,
+        return await self._parts.start(
             "PUT",
             _path(bdb_uid, "/actions/rebalance"),
             None,
-            params={**(params or {}), **merge(settings)},
+            params=query(merge(params, "params", merge(settings, "settings", {})), dry_run=dry_run),
             headers=headers,
             busy_timeout=busy_timeout,
             outage_timeout=outage_timeout,
@@ -207,11 +204,10 @@ class Databases(Resource):
         Source: POST /v1/bdbs/{uid}/actions/export (bdbs/actions/export). Needs the permissions
         `start_bdb_export`, `reset_bdb_current_export_status` and `view_bdb_info`.
         """
-        return await submit(
-            self._parts,
+        return await self._parts.start(
             "POST",
             _path(bdb_uid, "/actions/export"),
-            merge(settings, export_location=location),
+            merge(settings, "settings", {"export_location": location}),
             params=params,
             headers=headers,
             busy_timeout=busy_timeout,
@@ -241,11 +237,10 @@ class Databases(Resource):
         Source: POST /v1/bdbs/{uid}/actions/import (bdbs/actions/import). Needs the permissions
         `start_bdb_import`, `reset_bdb_current_import_status` and `view_bdb_info`.
         """
-        return await submit(
-            self._parts,
+        return await self._parts.start(
             "POST",
             _path(bdb_uid, "/actions/import"),
-            merge(settings, dataset_import_sources=as_list(sources, "sources")),
+            merge(settings, "settings", {"dataset_import_sources": as_list(sources, "sources")}),
             params=params,
             headers=headers,
             busy_timeout=busy_timeout,
@@ -280,7 +275,7 @@ class Databases(Resource):
         `view_all_bdbs_info` to serve several waits by one list.
         """
         ref = Reference(ReferenceKind.BDB, str(checked_uid(bdb_uid)))
-        return await Operation(self._parts, ref).wait(
+        return await self._parts.operation(ref).wait(
             timeout=timeout,
             poll=poll,
             on_progress=on_progress,
@@ -308,7 +303,7 @@ class Databases(Resource):
         raises, and has the same source.
         """
         ref = Reference(ReferenceKind.BDB, str(checked_uid(bdb_uid)), GONE)
-        return await Operation(self._parts, ref).wait(
+        return await self._parts.operation(ref).wait(
             timeout=timeout,
             poll=poll,
             on_progress=on_progress,
@@ -345,7 +340,7 @@ class Databases(Resource):
         `view_all_bdbs_info` to serve several waits by one list.
         """
         ref = Reference(ReferenceKind.EXPORT, str(checked_uid(bdb_uid)))
-        return await Operation(self._parts, ref).wait(
+        return await self._parts.operation(ref).wait(
             timeout=timeout,
             poll=poll,
             on_progress=on_progress,
@@ -372,7 +367,7 @@ class Databases(Resource):
         Source: GET /v1/bdbs/{uid}, `import_status`.
         """
         ref = Reference(ReferenceKind.IMPORT, str(checked_uid(bdb_uid)))
-        return await Operation(self._parts, ref).wait(
+        return await self._parts.operation(ref).wait(
             timeout=timeout,
             poll=poll,
             on_progress=on_progress,
@@ -399,7 +394,7 @@ class Databases(Resource):
         Source: GET /v1/bdbs/{uid}, `backup_status`.
         """
         ref = Reference(ReferenceKind.BACKUP, str(checked_uid(bdb_uid)))
-        return await Operation(self._parts, ref).wait(
+        return await self._parts.operation(ref).wait(
             timeout=timeout,
             poll=poll,
             on_progress=on_progress,

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from redis_enterprise_actions._client.operation import (
-    CALL_TIMEOUT,
+from redis_enterprise_actions._client.pacing.durations import (
+    DEFAULT_OUTAGE_TIMEOUT,
     NOT_FOUND_GRACE,
-    Operation,
 )
-from redis_enterprise_actions._client.pacing.durations import DEFAULT_OUTAGE_TIMEOUT
-from redis_enterprise_actions._client.pacing.retry import retry_for
 from redis_enterprise_actions._client.sources.paths import checked_uid
 from redis_enterprise_actions._model.reference import Reference, ReferenceKind, parse_reference
 
-from .resource import Resource, submit
+from .resource import Resource
 
 
 if TYPE_CHECKING:
@@ -22,11 +19,10 @@ if TYPE_CHECKING:
 
     from tenacity.wait import WaitBaseT
 
+    from redis_enterprise_actions._client.operation import Operation, Untracked
     from redis_enterprise_actions._client.pacing.durations import Duration
     from redis_enterprise_actions._model.action import Action
     from redis_enterprise_actions._model.record import FinishedAction, Recorder
-
-    from .resource import Untracked
 
 
 class Nodes(Resource):
@@ -49,8 +45,7 @@ class Nodes(Resource):
         Source: POST /v1/nodes/{uid}/actions/maintenance_on (nodes/actions). Needs the permissions
         `start_node_action` and `view_status_of_node_action`.
         """
-        return await submit(
-            self._parts,
+        return await self._parts.start(
             "POST",
             _path(node_uid, "maintenance_on"),
             settings,
@@ -79,8 +74,7 @@ class Nodes(Resource):
         Source: POST /v1/nodes/{uid}/actions/maintenance_off (nodes/actions). Needs the permissions
         `start_node_action` and `view_status_of_node_action`.
         """
-        return await submit(
-            self._parts,
+        return await self._parts.start(
             "POST",
             _path(node_uid, "maintenance_off"),
             settings,
@@ -113,8 +107,7 @@ class Nodes(Resource):
         Source: POST /v1/nodes/{uid}/actions/remove (nodes/actions). Needs the permissions
         `start_node_action` and `view_status_of_node_action`.
         """
-        return await submit(
-            self._parts,
+        return await self._parts.start(
             "POST",
             _path(node_uid, "remove"),
             settings,
@@ -157,7 +150,7 @@ class Nodes(Resource):
         `view_status_of_node_action` and `view_status_of_all_node_actions`.
         """
         ref = _reference(node_uid, action, task_id)
-        return await Operation(self._parts, ref).wait(
+        return await self._parts.operation(ref).wait(
             timeout=timeout,
             poll=poll,
             on_progress=on_progress,
@@ -176,8 +169,8 @@ class Nodes(Resource):
         `view_status_of_all_node_actions`, or `view_status_of_node_action`.
         """
         uid = None if node_uid is None else checked_uid(node_uid, "node")
-        return await retry_for(
-            CALL_TIMEOUT, self._parts.sources.node_actions.list_actions, ReferenceKind.NODE, uid
+        return await self._parts.look(
+            self._parts.sources.node_actions.list_actions, ReferenceKind.NODE, uid
         )
 
 

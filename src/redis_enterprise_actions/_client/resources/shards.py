@@ -7,18 +7,14 @@ from typing import TYPE_CHECKING
 from redis_enterprise_actions._client.pacing.durations import DEFAULT_OUTAGE_TIMEOUT
 from redis_enterprise_actions._client.sources.paths import checked_uid
 
-from .resource import Resource, as_list, merge, submit
+from .resource import Resource, as_list, merge
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from redis_enterprise_actions._client.operation import (
-        Operation,
-    )
+    from redis_enterprise_actions._client.operation import Operation, Untracked
     from redis_enterprise_actions._client.pacing.durations import Duration
-
-    from .resource import Untracked
 
 
 class Shards(Resource):
@@ -30,6 +26,7 @@ class Shards(Resource):
         target_node_uid: int,
         settings: Mapping[str, object] | None = None,
         *,
+        dry_run: bool = False,
         params: Mapping[str, object] | None = None,
         headers: Mapping[str, str] | None = None,
         busy_timeout: Duration | None = 0.0,
@@ -42,14 +39,14 @@ class Shards(Resource):
         Source: POST /v1/shards/actions/migrate (shards/actions/migrate). Needs the permission
         `migrate_shard`.
         """
-        return await submit(
-            self._parts,
+        return await self._parts.start(
             "POST",
             "/v1/shards/actions/migrate",
-            merge(
+            _body(
                 settings,
-                shard_uids=_uids(shard_uids),
-                target_node_uid=checked_uid(target_node_uid, "node"),
+                shard_uids,
+                {"target_node_uid": checked_uid(target_node_uid, "node")},
+                dry_run=dry_run,
             ),
             params=params,
             headers=headers,
@@ -64,6 +61,7 @@ class Shards(Resource):
         shard_uids: Iterable[int | str],
         settings: Mapping[str, object] | None = None,
         *,
+        dry_run: bool = False,
         params: Mapping[str, object] | None = None,
         headers: Mapping[str, str] | None = None,
         busy_timeout: Duration | None = 0.0,
@@ -76,11 +74,10 @@ class Shards(Resource):
         Source: POST /v1/shards/actions/failover (shards/actions/failover). Needs the permission
         `failover_shard`.
         """
-        return await submit(
-            self._parts,
+        return await self._parts.start(
             "POST",
             "/v1/shards/actions/failover",
-            merge(settings, shard_uids=_uids(shard_uids)),
+            _body(settings, shard_uids, {}, dry_run=dry_run),
             params=params,
             headers=headers,
             busy_timeout=busy_timeout,
@@ -90,6 +87,14 @@ class Shards(Resource):
         )
 
 
-def _uids(shard_uids: Iterable[int | str]) -> list[str]:
-    """Return uids of shards as the API has them: strings."""
-    return [str(uid) for uid in as_list(shard_uids, "shard_uids")]
+def _body(
+    settings: Mapping[str, object] | None,
+    shard_uids: Iterable[int | str],
+    own: Mapping[str, object],
+    *,
+    dry_run: bool,
+) -> dict[str, object]:
+    """Return the body of a call, which has the uids of shards as strings."""
+    uids = [str(uid) for uid in as_list(shard_uids, "shard_uids")]
+    dry = {"dry_run": True} if dry_run else {}
+    return merge(settings, "settings", {"shard_uids": uids, **own, **dry})
