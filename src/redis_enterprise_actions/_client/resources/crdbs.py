@@ -201,6 +201,13 @@ class Crdbs(Resource):
         """
         return await self._parts.look(self._parts.sources.crdb_tasks.list_tasks)
 
+    async def name(self, guid: str) -> str:
+        """Return the name of an Active-Active database. Raises `RequestError`.
+
+        Source: GET /v1/crdbs/{guid}. Needs the permission `view_crdb`.
+        """
+        return await self._parts.look(self._parts.sources.names.fetch, _path(guid), "view_crdb")
+
 
 def _path(guid: str, rest: str = "") -> str:
     if (

@@ -404,6 +404,14 @@ class Databases(Resource):
             recorder=recorder,
         )
 
+    async def name(self, bdb_uid: int) -> str:
+        """Return the name of a database. Raises `RequestError`.
+
+        Source: GET /v1/bdbs/{uid}. Needs the permission `view_bdb_info`.
+        """
+        names = self._parts.sources.names
+        return await self._parts.look(names.fetch, _path(bdb_uid), "view_bdb_info")
+
 
 def _path(bdb_uid: int, rest: str = "") -> str:
     return f"/v1/bdbs/{checked_uid(bdb_uid)}{rest}"

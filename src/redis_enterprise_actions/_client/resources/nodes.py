@@ -173,6 +173,14 @@ class Nodes(Resource):
             self._parts.sources.node_actions.list_actions, ReferenceKind.NODE, uid
         )
 
+    async def address(self, node_uid: int) -> str:
+        """Return the address of a node inside the cluster's network. Raises `RequestError`.
+
+        Source: GET /v1/nodes/{uid}. Needs the permission `view_node_info`.
+        """
+        path = f"/v1/nodes/{checked_uid(node_uid, 'node')}"
+        return await self._parts.look(self._parts.sources.names.fetch, path, "view_node_info")
+
 
 def _path(node_uid: int, action: str) -> str:
     return f"/v1/nodes/{checked_uid(node_uid, 'node')}/actions/{action}"

@@ -11,6 +11,7 @@ from redis_enterprise_actions._model.reference import ListKind
 from .actions import ActionsApi
 from .crdb_tasks import CrdbTasksApi
 from .databases import DatabasesApi
+from .names import NamesApi
 from .node_actions import NodeActionsApi
 
 
@@ -24,13 +25,14 @@ if TYPE_CHECKING:
 
 
 class StatusSources:
-    """Status sources of one client: one for each kind of list."""
+    """Status sources of one client: one for each kind of list; and the names of objects."""
 
     def __init__(self, transport: Transport) -> None:
         self.actions = ActionsApi(transport)
         self.node_actions = NodeActionsApi(transport)
         self.crdb_tasks = CrdbTasksApi(transport)
         self.databases = DatabasesApi(transport, self.actions.v2)
+        self.names = NamesApi(transport)
         self.by_kind: Mapping[ListKind, StatusSource] = {
             ListKind.ACTIONS: self.actions,
             ListKind.NODES: self.node_actions,
