@@ -140,11 +140,13 @@ def no_cluster_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def no_profiles(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hide the profiles of this machine."""
+    """Hide the profiles of this machine, and the references that its commands have seen."""
     for name in ("REDIS_ACTIONS_CONFIG", "REDIS_ACTIONS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     for name in ("XDG_CONFIG_HOME", "APPDATA"):
         monkeypatch.setenv(name, "/nowhere")
+    for name in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.setenv(name, f"{os.devnull}/no-folder")
 
 
 @pytest.fixture

@@ -1,1 +1,1 @@
-"""The commands that make calls: `submit`, `get` and `cancel`."""
+"""Commands that make a call: `submit`, `get`, `cancel`, and the named calls of resources."""
