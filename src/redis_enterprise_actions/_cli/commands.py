@@ -30,16 +30,16 @@ class Group(enum.Enum):
 class Command(NamedTuple):
     """Row of the table.
 
-    `arguments` is a function that gets the command's `CommandParser` and adds the help texts, the
-    arguments and the options. `handler` gets the parsed arguments and an `Execution`, and returns
-    the exit code, or a coroutine that does. A command that only has subcommands has no handler: its
-    `arguments` calls `CommandParser.add_commands`.
+    `arguments` is a function, or the name of one, that gets the command's `CommandParser` and adds
+    the help texts, the arguments and the options. `handler` names a function that gets the parsed
+    arguments and an `Execution`, and returns the exit code, or a coroutine that does. A command
+    that only has subcommands has no handler: its `arguments` calls `CommandParser.add_commands`.
     """
 
     name: str
     group: Group
     summary: str
-    arguments: str
+    arguments: str | Callable[..., None]
     handler: str | None = None
 
 
@@ -68,9 +68,39 @@ COMMANDS: Final = (
     Command(
         "get",
         Group.LOOK,
-        "show one action",
+        "show one operation",
         "calls.arguments:add_get",
         "calls.command:run_get",
+    ),
+    Command(
+        "databases",
+        Group.START,
+        "create, change, upgrade, move and delete databases",
+        "calls.named_arguments:add_databases",
+    ),
+    Command(
+        "nodes",
+        Group.START,
+        "maintenance mode and removal of nodes",
+        "calls.named_arguments:add_nodes",
+    ),
+    Command(
+        "cluster",
+        Group.START,
+        "change the primary node",
+        "calls.named_arguments:add_cluster",
+    ),
+    Command(
+        "shards",
+        Group.START,
+        "move shards, and fail them over",
+        "calls.named_arguments:add_shards",
+    ),
+    Command(
+        "crdbs",
+        Group.START,
+        "create, change, flush and delete Active-Active databases",
+        "calls.named_arguments:add_crdbs",
     ),
     Command(
         "submit",
@@ -152,8 +182,10 @@ COMMANDS: Final = (
 )  # fmt: skip
 
 
-def load(name: str) -> Callable[..., Any]:
+def load(name: str | Callable[..., Any]) -> Callable[..., Any]:
     """Return the function that a row of the table names, such as `wait.command:run_wait`."""
+    if not isinstance(name, str):
+        return name
     module, _, function = name.partition(":")
     found: Callable[..., Any] = getattr(
         importlib.import_module(f"{__package__}.{module}"), function

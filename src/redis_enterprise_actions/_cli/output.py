@@ -21,8 +21,6 @@ from typing import TYPE_CHECKING, Final, TextIO
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
 
-    from redis_enterprise_actions._model.action import Action
-
 EXIT_INTERNAL_ERROR: Final = 70  # EX_SOFTWARE of sysexits.h
 NEEDS_RICH: Final = "needs rich: pip install rich"
 
@@ -64,14 +62,6 @@ def wrapping_output_errors() -> Generator[None]:
         yield
     except OSError as error:
         raise OutputError(error) from error
-
-
-def print_action(action: Action, *, as_json: bool) -> None:
-    """Print an action as a line, or as a JSON object."""
-    if as_json:
-        print_json(action)
-    else:
-        print_line(str(action))
 
 
 def print_json(value: object) -> None:

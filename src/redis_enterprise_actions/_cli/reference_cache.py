@@ -35,11 +35,12 @@ class _Cache(msgspec.Struct):
 
 
 def remember(urls: Sequence[str], refs: Iterable[str]) -> None:
-    """Add references of the cluster at `urls` to the cache."""
+    """Add references of the cluster at `urls` to the cache; those to actions as bare uids."""
     path, now = _path(), time.time()
     if path is None:
         return
-    seen = {ref: now for ref in refs if ref.isprintable()}
+    short = [ref if "@" in ref else ref.removeprefix("action:") for ref in refs]
+    seen = {ref: now for ref in short if ref.isprintable()}
     seen = {**seen, **{ref: at for ref, at in _fresh(path, urls, now).items() if ref not in seen}}
     newest = dict(list(seen.items())[:_MAX_REFERENCES])
     draft = path.with_name(f"{path.name}.{os.getpid()}")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from redis_enterprise_actions._cli.connection_options import add_connection_options
 from redis_enterprise_actions._cli.durations import parse_time
 from redis_enterprise_actions._cli.help import CLUSTER_CODES
+from redis_enterprise_actions._cli.listing.arguments import add_output_option
 from redis_enterprise_actions._cli.values import deferred
 from redis_enterprise_actions._cli.wait.arguments import (
     RARE_WAIT_OPTIONS,
@@ -23,31 +24,47 @@ if TYPE_CHECKING:
 
 parse_secret = deferred("_client.http.redaction:Secret")
 
+SUBMIT_CODES: Final = {**WAIT_CODES, 2: "wrong usage", 8: "the answer names nothing to follow"}
+RARE_CALL_OPTIONS: Final = RARE_WAIT_OPTIONS | {"--header", "--param", "--accept-untracked"}
+_REFERENCE: Final = "a reference that list prints, or the first 8 or more characters of a uid"
+
 
 def add_submit(command: CommandParser) -> None:
     """Add the arguments of `submit`."""
     command.describe(
-        "Send an API call that starts a long-running operation, and print the reference to that "
-        "operation, which wait takes.",
+        "Send an API call that starts a long-running operation, and wait until that has ended.",
         examples=[
-            "redis-actions submit POST /v1/bdbs/1/upgrade --wait --timeout 1h",
-            "redis-actions submit PUT /v1/bdbs/1 --data @changes.json --busy-timeout 10m",
-            "ref=$(redis-actions submit POST /v1/nodes/1/actions/maintenance_on)",
+            "redis-actions submit POST /v1/bdbs/1/upgrade --timeout 1h",
+            "redis-actions submit PUT /v1/bdbs/1 --data @changes.json --dry-run",
+            "ref=$(redis-actions submit POST /v1/nodes/1/actions/maintenance_on --no-wait)",
         ],
-        exit_codes={**WAIT_CODES, 2: "wrong usage", 8: "the answer names nothing to follow"},
-        rare=RARE_WAIT_OPTIONS | {"--header", "--accept-untracked"},
+        exit_codes=SUBMIT_CODES,
+        rare=RARE_CALL_OPTIONS,
     )
     command.add_argument("method", metavar="METHOD", help="POST, PUT, PATCH or DELETE")
     command.add_argument("path", metavar="PATH", help="such as /v1/bdbs/1/upgrade")
     text = "request body, or @FILE, or @- for standard input; these hide secrets from other users"
     command.add_argument("--data", type=parse_secret, metavar="JSON", help=text)
+    text = "let the cluster check the call, and start nothing; some calls have this"
+    command.add_argument("--dry-run", action="store_true", help=text)
+    add_call_options(command, confirms=True)
+
+
+def add_call_options(command: CommandParser, *, confirms: bool) -> None:
+    """Add the options of all commands that make a call. `confirms` is for calls that destroy."""
+    if confirms:
+        text = "delete, flush or remove without asking for the name of the object"
+        command.add_argument("--yes", action="store_true", help=text)
+    text = "print the reference to the operation, which wait takes, and do not wait"
+    command.add_argument("--no-wait", dest="wait", action="store_false", help=text)
+    command.add_argument("--wait", action="store_true", help=argparse.SUPPRESS)
+    command.set_defaults(wait=True)
+    text = "repeat the call for this long while the answer is 409, busy (default: do not repeat it)"
+    command.add_argument("--busy-timeout", type=parse_time, default=0.0, metavar="TIME", help=text)
     add_pair = partial(command.add_argument, action="append", default=[], metavar="NAME=VALUE")
     add_pair("--param", type=name_and_value, help="query parameter; can be repeated")
     add_pair("--header", type=name_and_secret, help="request header; can be repeated")
-    text = "repeat the call for this long while the answer is 409, busy (default: do not repeat it)"
-    command.add_argument("--busy-timeout", type=parse_time, default=0.0, metavar="TIME", help=text)
-    command.add_argument("--wait", action="store_true", help="wait for the operation to end")
-    text = "with --wait: an answer that names nothing to follow counts as completed"
+    text = "an answer that names nothing to follow counts as completed"
     command.add_argument("--accept-untracked", action="store_true", help=text)
     add_wait_options(command)
     add_connection_options(command, default=argparse.SUPPRESS)
@@ -56,16 +73,16 @@ def add_submit(command: CommandParser) -> None:
 def add_get(command: CommandParser) -> None:
     """Add the arguments of `get`."""
     command.describe(
-        "Show one action.",
+        "Show one operation as it is now.",
         examples=[
-            "redis-actions get 6c93e2a5-3f7e-4f2e-9a5b-0b0f5a0f5a0f",
-            'redis-actions get "$uid" --json | jq .progress',
-            'redis-actions get "$uid" --profile prod',
+            "redis-actions get 6c93e2a5",
+            'redis-actions get "$ref" --output json | jq .progress',
+            "redis-actions get node:1/maintenance_on --profile prod",
         ],
         exit_codes={**CLUSTER_CODES, 4: "not found"},
     )
-    command.add_argument("uid", metavar="UID", help="an action_uid or a task_id")
-    command.add_argument("--json", action="store_true", help="print a JSON object")
+    command.add_argument("ref", metavar="REF", help=_REFERENCE)
+    add_output_option(command)
     add_connection_options(command, default=argparse.SUPPRESS)
 
 
@@ -77,12 +94,11 @@ def add_cancel(command: CommandParser) -> None:
         examples=[
             "redis-actions cancel node:1/maintenance_on",
             'redis-actions cancel crdb:"$id"',
-            'redis-actions cancel crdb:"$id" --force',
+            "redis-actions cancel 6c93e2a5 --force",
         ],
         exit_codes={**CLUSTER_CODES, 4: "not found"},
     )
-    text = "a reference that begins with node:, cluster: or crdb:"
-    command.add_argument("ref", metavar="REF", help=text)
+    command.add_argument("ref", metavar="REF", help=_REFERENCE)
     text = "cancel a CRDB task even while it is committing; this may do damage"
     command.add_argument("--force", action="store_true", help=text)
     add_connection_options(command, default=argparse.SUPPRESS)

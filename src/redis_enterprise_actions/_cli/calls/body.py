@@ -1,4 +1,4 @@
-"""Request body of a call: the value of `--data`."""
+"""JSON of a call: the values of `--data` and its like."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 _MAX_DEPTH: Final = 100  # the bodies of the API are ten levels deep at most
 
 
-def read_data(data: Secret | None) -> object:
-    """Return the request body that `--data` gives: JSON, or `@FILE`, or `@-` for standard input.
+def read_data(data: Secret | None, option: str = "--data") -> object:
+    """Return the value that an option gives: JSON, or `@FILE`, or `@-` for standard input.
 
-    Raises `UsageError`, whose message quotes nothing of the body, as that may hold passwords.
+    Raises `UsageError`, whose message quotes nothing of the value, as that may hold passwords.
     """
     if data is None:
         return None
@@ -31,11 +31,11 @@ def read_data(data: Secret | None) -> object:
     if text.startswith("@"):
         path = text.removeprefix("@")
         if path == "-" and sys.stdin is None:
-            raise UsageError("--data @- cannot be read: there is no standard input")
+            raise UsageError(f"{option} @- cannot be read: there is no standard input")
         try:
             body = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
         except (OSError, ValueError) as error:
-            raise UsageError(f"--data @{path} cannot be read: {error}") from None
+            raise UsageError(f"{option} @{path} cannot be read: {error}") from None
     problem = "is not JSON"  # raised below, as the decoder's error may quote the body
     try:
         value: object = msgspec.json.decode(body)
@@ -45,7 +45,7 @@ def read_data(data: Secret | None) -> object:
         if not _is_too_deep(value):
             return value
         problem = f"is nested more than {_MAX_DEPTH} levels deep"
-    raise UsageError(f"--data {problem}")
+    raise UsageError(f"{option} {problem}")
 
 
 def _is_too_deep(value: object) -> bool:

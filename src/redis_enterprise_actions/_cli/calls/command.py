@@ -1,50 +1,126 @@
-"""The commands `submit`, `get` and `cancel`."""
+"""The commands `submit`, `get` and `cancel`, and what `submit` shares with the named calls."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TypedDict, cast
 
 from redis_enterprise_actions._cli.connection import client_from_args
-from redis_enterprise_actions._cli.output import print_action
+from redis_enterprise_actions._cli.listing.command import print_one
+from redis_enterprise_actions._cli.output import print_error, print_line
 from redis_enterprise_actions._cli.wait.command import submit
+from redis_enterprise_actions._cli.wait.prefixes import resolve_prefixes
 from redis_enterprise_actions._cli.wait.reporter import LogCapture
-from redis_enterprise_actions._client.submit.calls import reason_not_followable
-from redis_enterprise_actions._model.errors import UsageError
+from redis_enterprise_actions._client.http.redaction import secrets_in, without_secrets
+from redis_enterprise_actions._client.submit.calls import Follow, find_rule, reason_not_followable
+from redis_enterprise_actions._model.errors import RequestRejected, UsageError
+from redis_enterprise_actions._model.outcome import Outcome
+from redis_enterprise_actions._model.reference import parse_reference
+from redis_enterprise_actions._model.text import json_text, one_line
 
 from .body import read_data
+from .confirmation import check_terminal, confirm, destruction_by
 
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
+    from typing import Literal
 
     from redis_enterprise_actions._cli.execution import Execution
     from redis_enterprise_actions._client.client import ActionsClient
+    from redis_enterprise_actions._client.operation import Operation
+
+    from .confirmation import Destruction
+
+
+class SharedArguments(TypedDict, total=False):
+    """Keyword arguments of `ActionsClient.submit` that all calls have options for."""
+
+    headers: dict[str, str]
+    busy_timeout: float
+    outage_timeout: float
+    untracked: Literal["refused", "completed"]
 
 
 def run_submit(args: argparse.Namespace, execution: Execution) -> Coroutine[object, object, int]:
     """Return the call, and the wait for what it starts."""
     log = execution.enter_context(LogCapture())
-    client = client_from_args(args)
-    problem = reason_not_followable(args.method.upper(), args.path) if args.wait else None
+    method = args.method.upper()
+    problem = reason_not_followable(method, args.path) if args.wait else None
     if problem is not None:
-        raise UsageError(f"--wait cannot follow this call, which was not made: {problem}")
-    limits = {} if args.outage_timeout is None else {"outage_timeout": args.outage_timeout}
-    call = client.submit(
-        args.method,
-        args.path,
-        read_data(args.data),
-        params=dict(args.param),
-        headers={name: value.reveal() for name, value in args.header},
-        busy_timeout=args.busy_timeout,
-        untracked="completed" if args.accept_untracked else "refused",
-        **limits,
-    )
-    return submit(args, client, call, log, execution)
+        raise UsageError(f"the call was not made, as it needs --no-wait: {problem}")
+    destruction = None if args.yes or args.dry_run else destruction_by(method, args.path)
+    if destruction is not None:
+        check_terminal(destruction)
+    body, params = read_data(args.data), dict(args.param)
+    is_dry = False
+    if args.dry_run:
+        rule, _ = find_rule(method, args.path)
+        is_dry = rule.follow is not Follow.CRDB_TASK  # whose dry run is a task, which is followed
+        if "dry_run" in rule.query:
+            params["dry_run"] = "true"
+        elif "dry_run" in rule.body and isinstance(body, dict):
+            body = {**cast("dict[str, object]", body), "dry_run": True}
+        else:
+            raise UsageError("the call was not made, as the API has no dry run of it")
+    client = client_from_args(args)
+    start = partial(client.submit, method, args.path, body, params=params, **shared_arguments(args))
+    return make_call(args, client, start, log, execution, destruction=destruction, is_dry=is_dry)
+
+
+def shared_arguments(args: argparse.Namespace) -> SharedArguments:
+    """Return the arguments of a call that the options of all calls give."""
+    shared: SharedArguments = {
+        "headers": {name: value.reveal() for name, value in args.header},
+        "busy_timeout": args.busy_timeout,
+        "untracked": "completed" if args.accept_untracked else "refused",
+    }
+    if args.outage_timeout is not None:
+        shared["outage_timeout"] = args.outage_timeout
+    return shared
+
+
+async def make_call(
+    args: argparse.Namespace,
+    client: ActionsClient,
+    start: Callable[[], Coroutine[object, object, Operation]],
+    log: LogCapture,
+    execution: Execution,
+    *,
+    destruction: Destruction | None,
+    is_dry: bool,
+) -> int:
+    """Make a call, and follow what it starts; return the exit code.
+
+    With `destruction` the user is asked first. With `is_dry` the answer is printed, and there is
+    nothing to follow.
+    """
+    async with client:
+        if destruction is not None:
+            execution.interrupted_note = lambda: "; nothing was sent"
+            await confirm(client, destruction)
+            execution.interrupted_note = str
+        if is_dry:
+            return _print_dry_run(await start())
+        return await submit(args, client, start(), log, execution)
+
+
+def _print_dry_run(operation: Operation) -> int:
+    """Print the answer to a dry run, without secrets; return the exit code."""
+    if operation.ref is not None:
+        print_line(one_line(operation.ref))
+        print_error("this was no dry run: the cluster has started work, with the reference above")
+        return Outcome.FAILED.exit_code
+    if operation.answer is not None:
+        secrets = secrets_in(operation.answer)
+        print_line(without_secrets(secrets, json_text(operation.answer)) or "")
+    print_error("the cluster accepts the call; this was a dry run, and nothing was started")
+    return 0
 
 
 def run_get(args: argparse.Namespace, _: Execution) -> Coroutine[object, object, int]:
-    """Return the request for one action."""
+    """Return the request for one operation."""
     return _get(args, client_from_args(args))
 
 
@@ -55,11 +131,20 @@ def run_cancel(args: argparse.Namespace, _: Execution) -> Coroutine[object, obje
 
 async def _get(args: argparse.Namespace, client: ActionsClient) -> int:
     async with client:
-        print_action(await client.get_action(args.uid), as_json=args.json)
+        (ref,) = await resolve_prefixes(client, [parse_reference(args.ref)], print_error)
+        print_one(await client.get(str(ref)), args.output)
     return 0
 
 
 async def _cancel(args: argparse.Namespace, client: ActionsClient) -> int:
+    """Cancel an operation. One that the cluster does not know, or not any more, is not found."""
     async with client:
-        await client.operation(args.ref).cancel(force=args.force)
+        (ref,) = await resolve_prefixes(client, [parse_reference(args.ref)], print_error)
+        try:
+            await client.operation(str(ref)).cancel(force=args.force)
+        except RequestRejected as error:
+            if error.status != 404:
+                raise
+            print_error(f"redis-actions: {ref} was not found: {error.detail}")
+            return Outcome.NOT_FOUND.exit_code
     return 0

@@ -14,6 +14,8 @@ from redis_enterprise_actions._cli.values import whole_number
 if TYPE_CHECKING:
     from redis_enterprise_actions._cli.parser import CommandParser
 
+OUTPUTS: Final = ("table", "json", "name")
+
 
 # The words of `Phase`, which Tab completes without loading the model.
 PHASES: Final = (
@@ -37,7 +39,8 @@ def add_list(command: CommandParser) -> None:
         "reason of a failure, and age in seconds; - stands for none.",
     )
     add_filters(command, "filters: actions that match all of")
-    command.add_argument("--json", action="store_true", help="print one JSON object per line")
+    command.add_argument("--limit", type=_limit, metavar="N", help="the newest N actions only")
+    add_output_option(command)
     add_connection_options(command, default=argparse.SUPPRESS)
 
 
@@ -60,8 +63,19 @@ def add_watch(command: CommandParser) -> None:
     command.add_argument("--interval", type=_watch_interval, default=5.0, metavar="TIME", help=text)
     text = "print the list once, as list does, and exit"
     command.add_argument("--once", action="store_true", help=text)
-    command.set_defaults(json=False)
+    command.set_defaults(output="table", limit=None)
     add_connection_options(command, default=argparse.SUPPRESS)
+
+
+def add_output_option(command: CommandParser) -> None:
+    """Add the option for the form in which actions are printed."""
+    group = command.add_mutually_exclusive_group()
+    text = "table (the default), json (an object a line), or name (the references alone)"
+    group.add_argument(
+        "-o", "--output", choices=OUTPUTS, default="table", metavar="FORM", help=text
+    )
+    text = "short for --output json"
+    group.add_argument("--json", action="store_const", dest="output", const="json", help=text)
 
 
 def add_filters(command: CommandParser, title: str) -> None:
@@ -86,6 +100,13 @@ def parse_statuses(text: str) -> frozenset[str]:
     """Parse statuses with commas between them; return them casefolded."""
     words = [word.strip().casefold() for word in text.split(",")]
     return frozenset(word for word in words if word)
+
+
+def _limit(text: str) -> int:
+    number = whole_number(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("the smallest limit is 1")
+    return number
 
 
 def _watch_interval(text: str) -> float:

@@ -13,10 +13,12 @@ import msgspec
 
 from redis_enterprise_actions._cli.connection import client_from_args
 from redis_enterprise_actions._cli.output import can_draw, print_error, print_json, print_line
+from redis_enterprise_actions._cli.reference_cache import remember
 from redis_enterprise_actions._model.errors import ClusterUnreachable, RequestError, UsageError
+from redis_enterprise_actions._model.text import one_line
 
 from .query import ActionQuery, select, selection_from
-from .table import RenderContext, render_list, tab_separated
+from .table import RenderContext, reference_of, render_list, tab_separated
 from .watch_view import LineView, LiveView, WatchState
 
 
@@ -44,18 +46,28 @@ def run_watch(args: argparse.Namespace, _: Execution) -> Coroutine[object, objec
 
 
 async def list_actions(args: argparse.Namespace, client: ActionsClient) -> int:
-    """Print the matching actions as a table, as fields in a pipe, or as JSON lines."""
+    """Print the matching actions as a table, as fields in a pipe, or as `--output` says."""
     async with client:
         actions, _ = await fetch_selected(client, selection_from(args))
-    if args.json:
-        for action in actions:
-            print_json(action)
-    else:
+    actions = actions[: args.limit]
+    remember(client.urls, map(reference_of, actions))
+    if args.output == "table":
         for line in _format_actions(actions):
             print_line(line)
+    else:
+        for action in actions:
+            print_one(action, args.output)
     if not actions:
         print_error("no actions")
     return 0
+
+
+def print_one(action: Action, output: str) -> None:
+    """Print an action as JSON, as its reference, or as a line of text."""
+    if output == "json":
+        print_json(action)
+    else:
+        print_line(one_line(reference_of(action)) if output == "name" else str(action))
 
 
 async def fetch_selected(

@@ -12,6 +12,7 @@ from redis_enterprise_actions._cli.connection import client_from_args
 from redis_enterprise_actions._cli.listing.command import fetch_selected
 from redis_enterprise_actions._cli.listing.query import selection_from
 from redis_enterprise_actions._cli.output import print_error, print_line
+from redis_enterprise_actions._cli.reference_cache import remember
 from redis_enterprise_actions._client.pacing.schedules import every
 from redis_enterprise_actions._model.errors import NothingToFollow, RequestError, UsageError
 from redis_enterprise_actions._model.record import Recorder
@@ -23,6 +24,7 @@ from .events import SubmittedEvent, SummaryEvent, WaitEndEvent
 from .follow import StopCondition, follow
 from .hook import hook_variables, run_hook
 from .plain import JsonDisplay
+from .prefixes import resolve_prefixes
 from .references import parse_references, reference_to, report_ended
 from .reporter import LogCapture, ProgressReporter
 
@@ -69,7 +71,7 @@ async def wait(
         reporter = ProgressReporter(display, log, keep_alive=args.keep_alive)  # starts its clock
         progress = reporter.progress
         execution.interrupted_note = lambda: _WORK_GOES_ON if progress.work_goes_on else ""
-        found = refs if args.ref else await _find_references(args, client)
+        found = await _find_references(args, client, refs)
         if not found and not args.allow_empty:
             raise UsageError("there is nothing to wait for; with --allow-empty that is a success")
         async with reporter:
@@ -77,6 +79,7 @@ async def wait(
                 if isinstance(found, RequestError):
                     code = _report_failed_request(found, reporter)
                 else:
+                    remember(client.urls, map(str, found))
                     code = await follow(
                         {ref: client.operation(str(ref)) for ref in found},
                         until=StopCondition(args.until),
@@ -93,20 +96,20 @@ async def submit(
     log: LogCapture,
     execution: Execution,
 ) -> int:
-    """Make a call and report what it started; with `--wait`, follow that. Return the exit code."""
+    """Make a call, report what it started, and follow that if `args.wait`; return the exit code."""
     if not args.wait:
         as_json = args.output == "json"
         display: Display = (
             JsonDisplay(print_line) if as_json else ReferenceDisplay(print_line, print_error)
         )
         async with client, ProgressReporter(display, log, keep_alive=0) as reporter:
-            await _start(starting, reporter, execution)
+            await _start(client, starting, reporter, execution)
         return 0
     display, reports = create_display(args.output, print_error), ReportWriter(args.report)
     async with client, ProgressReporter(display, log, keep_alive=args.keep_alive) as reporter:
         with reports:
             try:
-                operation = await _start(starting, reporter, execution)
+                operation = await _start(client, starting, reporter, execution)
                 if operation.ref is None:
                     await operation.wait(recorder=reports.recorder)
             except (RequestError, NothingToFollow) as error:
@@ -135,14 +138,16 @@ def wait_options(args: argparse.Namespace) -> WaitOptions:
 
 
 async def _find_references(
-    args: argparse.Namespace, client: ActionsClient
+    args: argparse.Namespace, client: ActionsClient, refs: list[Reference]
 ) -> list[Reference] | RequestError:
-    """Return references to what the filters match, or the error of the request.
+    """Return the whole references, or those to what the filters match, or the request's error.
 
     Actions that have ended are left out, unless `--status` asks for certain statuses.
     """
     selection = selection_from(args)
     try:
+        if args.ref:
+            return await resolve_prefixes(client, refs, print_error)
         actions, complete = await fetch_selected(client, selection, allow_partial=False)
     except RequestError as error:
         return error
@@ -154,12 +159,16 @@ async def _find_references(
 
 
 async def _start(
-    starting: Awaitable[Operation], reporter: ProgressReporter, execution: Execution
+    client: ActionsClient,
+    starting: Awaitable[Operation],
+    reporter: ProgressReporter,
+    execution: Execution,
 ) -> Operation:
     execution.interrupted_note = lambda: _CALL_UNDER_WAY
     operation = await starting
     execution.interrupted_note = lambda: "" if reporter.progress.ends else _WORK_GOES_ON
     ref, problem = operation.ref, operation.problem
+    remember(client.urls, [] if ref is None else [ref])
     reporter.report(SubmittedEvent(**reporter.event_time(), ref=ref, problem=problem))
     return operation
 

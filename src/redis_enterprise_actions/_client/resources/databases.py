@@ -196,7 +196,7 @@ class Databases(Resource):
         request_timeout: Duration | None = None,
         untracked: Untracked = "refused",
     ) -> Operation:
-        """Export a database to `location`, an export_location object.
+        """Export a database. `location` is an export_location object.
 
         Await one export before starting the next on the same database: the next one ends a wait
         for the first with `ActionVanished`.
@@ -229,7 +229,7 @@ class Databases(Resource):
         request_timeout: Duration | None = None,
         untracked: Untracked = "refused",
     ) -> Operation:
-        """Import into a database from `sources`, dataset_import_sources objects.
+        """Import data into a database. `sources` are dataset_import_sources objects.
 
         Await one import before starting the next on the same database: the next one ends a wait
         for the first with `ActionVanished`, as the database shows the result of one import only.

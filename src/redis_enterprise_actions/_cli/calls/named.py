@@ -1,0 +1,75 @@
+"""Handler of the named calls, such as `databases upgrade`."""
+
+from __future__ import annotations
+
+from functools import partial
+from operator import attrgetter
+from typing import TYPE_CHECKING, cast
+
+from redis_enterprise_actions._cli.connection import client_from_args
+from redis_enterprise_actions._cli.wait.reporter import LogCapture
+from redis_enterprise_actions._model.errors import UsageError
+
+from .body import read_data
+from .command import make_call, shared_arguments
+from .confirmation import Destruction, check_terminal
+from .signatures import ArgumentKind
+
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Coroutine
+
+    from redis_enterprise_actions._cli.execution import Execution
+    from redis_enterprise_actions._client.http.redaction import Secret
+
+    from .signatures import CallArgument, NamedCall
+
+
+def run_named_call(
+    args: argparse.Namespace, execution: Execution
+) -> Coroutine[object, object, int]:
+    """Return the call that the arguments name, and the wait for what it starts."""
+    log = execution.enter_context(LogCapture())
+    call: NamedCall = args.call
+    destruction = None
+    if call.verb is not None and not args.yes:
+        uid = getattr(args, f"call_{call.arguments[0].name}")
+        destruction = Destruction(call.verb, args.resource, str(uid))
+        check_terminal(destruction)
+    values = _values(args, call)
+    client = client_from_args(args)
+    method = attrgetter(f"{args.resource}.{call.method}")(client)
+    start = partial(method, **values, params=dict(args.param), **shared_arguments(args))
+    # The dry run of an Active-Active database is a task, which is followed.
+    is_dry = bool(values.get("dry_run")) and args.resource != "crdbs"
+    return make_call(args, client, start, log, execution, destruction=destruction, is_dry=is_dry)
+
+
+def _values(args: argparse.Namespace, call: NamedCall) -> dict[str, object]:
+    """Return the arguments of the call's method that the command line gives."""
+    given = {
+        argument: value
+        for argument in call.arguments
+        if (value := getattr(args, f"call_{argument.name}")) is not None
+    }
+    return {argument.name: _value(argument, value) for argument, value in given.items()}
+
+
+def _value(argument: CallArgument, value: object) -> object:
+    if argument.kind is ArgumentKind.OBJECT:
+        return _objects(argument, cast("Secret", value))[0]
+    if argument.kind is ArgumentKind.OBJECTS:
+        return [each for one in cast("list[Secret]", value) for each in _objects(argument, one)]
+    return value
+
+
+def _objects(argument: CallArgument, value: Secret) -> list[object]:
+    """Return the JSON object that an option gives, or those of the list that it gives."""
+    option = argument.option or ""
+    read = read_data(value, option)
+    is_list = argument.kind is ArgumentKind.OBJECTS and isinstance(read, list)
+    found = cast("list[object]", read if is_list else [read])
+    if not all(isinstance(each, dict) for each in found):
+        raise UsageError(f"{option} is not a JSON object")
+    return found
