@@ -35,7 +35,7 @@ _RESOURCES: Final = {
     "shards": Shards,
     "crdbs": Crdbs,
 }
-_JSON: Final = "JSON, or @FILE, or @- for standard input; these hide secrets from other users"
+_JSON: Final = "JSON, or @FILE, or @- for standard input"
 _HELP: Final = {
     "bdb_uid": "uid of the database",
     "node_uid": "uid of the node",
