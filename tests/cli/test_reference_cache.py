@@ -31,16 +31,16 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_remembered(file: Path) -> None:
     """The references of all commands are remembered, those of the latest command first."""
     remember([URL], ["action:a", "node:1/remove"])
-    remember([URL], ["crdb:c", "action:a"])
+    remember([URL], ["crdb:c", "a", "action:d@bdb:1"])
 
-    assert remembered([URL]) == ["crdb:c", "action:a", "node:1/remove"]
+    assert remembered([URL]) == ["crdb:c", "a", "action:d@bdb:1", "node:1/remove"]
     assert [each.name for each in file.parent.iterdir()] == [file.name]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="there are no such modes")
 def test_mode(file: Path) -> None:
     """Only the user can read the file and its folder."""
-    remember([URL], ["action:a"])
+    remember([URL], ["a"])
 
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
@@ -59,39 +59,47 @@ def test_mode(file: Path) -> None:
 @pytest.mark.usefixtures("file")
 def test_cluster(urls: list[str], known: bool) -> None:
     """References of one cluster are not offered for another."""
-    remember([URL], ["action:a"])
+    remember([URL], ["a"])
 
-    assert remembered(urls) == (["action:a"] if known else [])
+    assert remembered(urls) == (["a"] if known else [])
 
 
 @pytest.mark.usefixtures("file")
 def test_other_cluster() -> None:
     """The references of another cluster take the place of those in the file."""
-    remember([URL], ["action:a"])
-    remember([OTHER], ["action:b"])
+    remember([URL], ["a"])
+    remember([OTHER], ["b"])
 
-    assert (remembered([URL]), remembered([OTHER])) == ([], ["action:b"])
+    assert (remembered([URL]), remembered([OTHER])) == ([], ["b"])
 
 
 @pytest.mark.parametrize(("age", "known"), [(3590, True), (3610, False), (-60, False)])
 def test_age(file: Path, age: float, known: bool) -> None:
     """References are forgotten after an hour, and if the clock was set back."""
     file.parent.mkdir(parents=True)
-    seen = {"action:a": time.time() - age}
+    seen = {"a": time.time() - age}
     file.write_text(json.dumps({"urls": [URL], "seen": seen}))
 
-    assert remembered([URL]) == (["action:a"] if known else [])
+    assert remembered([URL]) == (["a"] if known else [])
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"urls": 5}', b"\xff", b"[" * 100_000])
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(b"", b"{", b"[]", b"5", b'{"urls": 5}', b"\xff", b"[" * 100_000),
+        b'{"urls": ["x"], "seen": [1]}',
+        b'{"urls": [5], "seen": {}}',
+        b'{"urls": [], "seen": {"a": "b"}}',
+    ],
+)
 def test_damaged(file: Path, content: bytes) -> None:
     """A damaged file counts as empty, and is replaced."""
     file.parent.mkdir(parents=True)
     file.write_bytes(content)
 
     assert remembered([URL]) == []
-    remember([URL], ["action:a"])
-    assert remembered([URL]) == ["action:a"]
+    remember([URL], ["a"])
+    assert remembered([URL]) == ["a"]
 
 
 def test_unwritable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,7 +108,7 @@ def test_unwritable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
         monkeypatch.setenv(name, str(tmp_path / "file"))
 
-    remember([URL], ["action:a"])
+    remember([URL], ["a"])
     assert remembered([URL]) == []
 
 
@@ -110,10 +118,10 @@ def test_stale_draft(file: Path) -> None:
     draft = file.with_name(f"{file.name}.{os.getpid()}")
     draft.touch()
 
-    remember([URL], ["action:a"])
+    remember([URL], ["a"])
     assert not draft.exists()
-    remember([URL], ["action:a"])
-    assert remembered([URL]) == ["action:a"]
+    remember([URL], ["a"])
+    assert remembered([URL]) == ["a"]
 
 
 @pytest.mark.usefixtures("file")
@@ -124,7 +132,7 @@ def test_bounds() -> None:
 
     found = remembered([URL])
     assert len(found) == 500
-    assert found[:2] == ["action:good", "action:0"]
+    assert found[:2] == ["good", "0"]
 
 
 def test_no_home(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,5 +144,5 @@ def test_no_home(monkeypatch: pytest.MonkeyPatch) -> None:
         raise RuntimeError
 
     monkeypatch.setattr("pathlib.Path.home", home)
-    remember([URL], ["action:a"])
+    remember([URL], ["a"])
     assert remembered([URL]) == []

@@ -1,6 +1,6 @@
-"""Shell completion of commands, options, choices, files and profiles, by argcomplete.
+"""Shell completion of commands, options, choices, files, profiles and references, by argcomplete.
 
-References are not completed, as that would take a request to a cluster.
+References are those that earlier commands have seen: no request is sent.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ SHELLS: Final = ("bash", "zsh", "fish")
 def add_completion(command: CommandParser) -> None:
     """Add the arguments of `completion`."""
     command.describe(
-        "Print the script for Tab completion of commands, options, choices, files and profiles.",
+        "Print the script for Tab completion of commands, options, values, files and references.",
         examples=[
             'eval "$(redis-actions completion bash)"     in ~/.bashrc',
             'eval "$(redis-actions completion zsh)"      in ~/.zshrc, after compinit',
@@ -86,8 +86,14 @@ def answer_completion(parser: CommandParser) -> None:
     )
 
 
-def _completions(prefix: str, action: argparse.Action, **_: object) -> list[str]:
+def _completions(
+    prefix: str, action: argparse.Action, parsed_args: argparse.Namespace, **_: object
+) -> list[str]:
     """Return the completions of an argument without choices."""
+    if action.metavar == "REF":
+        from .reference_cache import remembered  # noqa: PLC0415 - as above
+
+        return remembered(_urls(parsed_args))
     if action.metavar == "FILE":
         from argcomplete.completers import FilesCompleter  # noqa: PLC0415 - as above
 
@@ -102,3 +108,18 @@ def _completions(prefix: str, action: argparse.Action, **_: object) -> list[str]
         typed, comma, _word = prefix.rpartition(",")
         return [f"{typed}{comma}{phase}" for phase in PHASES]
     return []
+
+
+def _urls(args: argparse.Namespace) -> list[str]:
+    """Return the URLs of the cluster that a command would connect to."""
+    urls = args.url or os.environ.get("REDIS_ENTERPRISE_URL", "").split()
+    if urls:
+        return list(urls)
+    from redis_enterprise_actions._client.config.profiles import load_profile  # noqa: PLC0415 - as above
+    from redis_enterprise_actions._model.errors import UsageError  # noqa: PLC0415 - as above
+
+    try:
+        profile = load_profile(args.profile)
+    except UsageError:
+        return []
+    return [] if profile is None else profile.urls

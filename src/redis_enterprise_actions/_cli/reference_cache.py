@@ -2,19 +2,18 @@
 
 The file is `redis-actions/references.json` in the user's cache directory, readable by the user
 alone. It holds the references of one cluster, each for an hour. A file that cannot be read or
-written is no error: Tab then offers nothing.
+written is no error: Tab then offers nothing. Tab loads this module, which therefore imports little.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-
-import msgspec
 
 
 if TYPE_CHECKING:
@@ -22,16 +21,6 @@ if TYPE_CHECKING:
 
 _MAX_AGE: Final = 3600.0  # seconds
 _MAX_REFERENCES: Final = 500
-
-
-class _Cache(msgspec.Struct):
-    """Contents of the file: the cluster, and when each reference was seen, the latest first.
-
-    The times are seconds since the epoch.
-    """
-
-    urls: list[str]
-    seen: dict[str, float]
 
 
 def remember(urls: Sequence[str], refs: Iterable[str]) -> None:
@@ -47,7 +36,7 @@ def remember(urls: Sequence[str], refs: Iterable[str]) -> None:
     with contextlib.suppress(OSError):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
-            _write_private(draft, msgspec.json.encode(_Cache(list(urls), newest)))
+            _write_private(draft, json.dumps({"urls": list(urls), "seen": newest}))
             draft.replace(path)
         finally:
             draft.unlink(missing_ok=True)
@@ -60,24 +49,28 @@ def remembered(urls: Iterable[str]) -> list[str]:
 
 
 def _fresh(path: Path, urls: Iterable[str], now: float) -> dict[str, float]:
+    """Return when each reference in the file was seen, the latest first, if it is still known.
+
+    The times are in seconds since the epoch.
+    """
     try:
-        cache = msgspec.json.decode(path.read_bytes(), type=_Cache)
-    except (OSError, ValueError, RecursionError):
+        cache = json.loads(path.read_bytes())
+        cached = set(map(_plain, cache["urls"]))
+        fresh = {ref: at for ref, at in cache["seen"].items() if 0 <= now - at <= _MAX_AGE}
+    except (OSError, ValueError, RecursionError, LookupError, TypeError, AttributeError):
         return {}
-    if not set(map(_plain, urls)) & set(map(_plain, cache.urls)):
-        return {}
-    return {ref: at for ref, at in cache.seen.items() if 0 <= now - at <= _MAX_AGE}
+    return fresh if cached & set(map(_plain, urls)) else {}
 
 
 def _plain(url: str) -> str:
     return url.strip().rstrip("/").casefold()
 
 
-def _write_private(path: Path, data: bytes) -> None:
+def _write_private(path: Path, text: str) -> None:
     """Write a new file that only the user may read."""
     opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(opened, "wb") as file:
-        file.write(data)
+    with os.fdopen(opened, "w", encoding="utf-8") as file:
+        file.write(text)
 
 
 def _path() -> Path | None:

@@ -43,8 +43,8 @@ EXPORT = [
     *("--data", '{"export_location": {"type": "ftp", "url": "ftp://there"}}'),
 ]
 MAINTENANCE = ["submit", "POST", "/v1/nodes/1/actions/maintenance_on"]
-FLUSH = ["submit", "PUT", "/v1/crdbs/g1/flush", "--header", "X-Task-ID=t1"]
-DELETE = ["submit", "DELETE", "/v1/bdbs/1"]
+FLUSH = ["submit", "PUT", "/v1/crdbs/g1/flush", "--header", "X-Task-ID=t1", "--yes"]
+DELETE = ["submit", "DELETE", "/v1/bdbs/1", "--yes"]
 CHANGE = ["submit", "PUT", "/v1/bdbs/1"]
 POLICY = ["submit", "PUT", "/v1/cluster/policy"]
 
@@ -99,10 +99,10 @@ class TestSubmit:
         call: list[str],
         ref: str,
     ) -> None:
-        """`submit` makes one call and prints the reference, nothing else."""
+        """With `--no-wait`, `submit` makes one call and prints the reference, nothing else."""
         threaded.do(plan(outcome="never"))
 
-        assert main(call) == 0
+        assert main([*call, "--no-wait"]) == 0
         out, err = capsys.readouterr()
         assert re.fullmatch(ref + "\n", out)
         assert err == ""
@@ -116,7 +116,7 @@ class TestSubmit:
     ) -> None:
         """`wait` accepts the printed reference, also after the work has ended."""
         threaded.do(plan())
-        assert main(call) == 0
+        assert main([*call, "--no-wait"]) == 0
         (ref,) = lines()
 
         assert main(["wait", ref]) == 0
@@ -126,24 +126,24 @@ class TestSubmit:
         """With `--json` the reference is in an object."""
         threaded.do(plan())
 
-        assert main([*FLUSH, "--json"]) == 0
+        assert main([*FLUSH, "--json", "--no-wait"]) == 0
         (line,) = lines()
         event = json.loads(line)
         assert (event["event"], event["schema"], event["ref"]) == ("submitted", 1, "crdb:t1")
 
     def test_wait(self, threaded: ThreadedCluster, lines: Callable[[], list[str]]) -> None:
-        """With `--wait` the reference is printed first, then the lines of `wait`."""
+        """The reference is printed first, then the lines of `wait`."""
         threaded.do(plan(duration=0.3))
         threaded.hold(answers=2)
 
-        assert main([*UPGRADE, "--wait"]) == 0
+        assert main(UPGRADE) == 0
         ref, first, *_, last = lines()
         uid = ref.rpartition("  started action:")[2]
         assert first.endswith(f"  SMUpgradeBDB on bdb:1: active, 0 %, prepare [{uid}]")
         assert re.search(rf"  SMUpgradeBDB on bdb:1 \[{uid}\] completed after \d+\.\ds$", last)
 
     def test_wait_json(self, threaded: ThreadedCluster, lines: Callable[[], list[str]]) -> None:
-        """With `--wait --json` every line is an object."""
+        """With `--json` every line is an object; `--wait`, the default, is accepted."""
         threaded.do(plan(outcome="failed", error_code="e17", error="no room"))
 
         assert main([*MAINTENANCE, "--wait", "--json"]) == 1
@@ -190,24 +190,24 @@ class TestSubmit:
         """Each outcome has its exit code, and a failure the reason that the cluster gives."""
         threaded.do(plan(**planned))
 
-        assert main([*call, "--wait", *options]) == code
+        assert main([*call, *options]) == code
         assert expected in lines()[-1]
 
     def test_dry_run(self, threaded: ThreadedCluster, capsys: pytest.CaptureFixture[str]) -> None:
         """A call that starts nothing says so on standard error."""
         threaded.do(plan(outcome="never"))
 
-        assert main([*CHANGE, "--param", "dry_run=true"]) == 0
+        assert main([*CHANGE, "--param", "dry_run=true", "--no-wait"]) == 0
         assert capsys.readouterr() == (
             "",
             "the call was answered, and there is nothing to follow\n",
         )
 
     def test_dry_run_wait(self, threaded: ThreadedCluster, lines: Callable[[], list[str]]) -> None:
-        """With `--wait` a call that starts nothing says so in the output."""
+        """A wait for a call that starts nothing says so in the output."""
         threaded.do(plan(outcome="never"))
 
-        assert main([*CHANGE, "--param", "dry_run=true", "--wait"]) == 0
+        assert main([*CHANGE, "--param", "dry_run=true"]) == 0
         submitted, done = lines()
         assert submitted.endswith("  the call was answered, and there is nothing to follow")
         assert done.endswith("  nothing to wait for; exit code 0")
@@ -216,7 +216,7 @@ class TestSubmit:
         """In JSON the reference of a call that starts nothing is null."""
         threaded.do(plan(outcome="never"))
 
-        assert main([*CHANGE, "--param", "dry_run=true", "--json", "--wait"]) == 0
+        assert main([*CHANGE, "--param", "dry_run=true", "--json"]) == 0
         events = [json.loads(line) for line in lines()]
         assert [each["event"] for each in events] == ["submitted", "began", "done"]
         assert events[0]["ref"] is None
@@ -233,7 +233,7 @@ class TestSubmit:
         threaded.cluster.inject(path=POLICY[2], method="PUT", times=None, status=200, body="{}")
         file = tmp_path / "report.json"
 
-        assert main([*POLICY, "--wait", *(["--report", str(file)] if report else [])]) == 8
+        assert main([*POLICY, *(["--report", str(file)] if report else [])]) == 8
         out, err = capsys.readouterr()
         assert "cannot be followed: the answer names nothing to follow" in out
         assert err == ""
@@ -241,7 +241,7 @@ class TestSubmit:
             (record,) = json.loads(file.read_text("utf-8"))["records"]
             assert record["outcome"] == "not followed"
 
-        assert main(POLICY) == 0
+        assert main([*POLICY, "--no-wait"]) == 0
         out, err = capsys.readouterr()
         assert (out, "cannot be followed" in err) == ("", True)
 
@@ -251,7 +251,7 @@ class TestSubmit:
         """In JSON an unfollowed call has its outcome, its exit code and its reason."""
         threaded.cluster.inject(path=POLICY[2], method="PUT", status=200, body="{}")
 
-        assert main([*POLICY, "--wait", "--json"]) == 8
+        assert main([*POLICY, "--json"]) == 8
         submitted, end, done = [json.loads(line) for line in lines()]
         assert submitted["ref"] is None
         assert "names nothing" in submitted["problem"]
@@ -264,15 +264,17 @@ class TestSubmit:
         """With `--accept-untracked` an answer that names nothing to follow is a success."""
         threaded.cluster.inject(path=POLICY[2], method="PUT", status=200, body="{}")
 
-        assert main([*POLICY, "--wait", "--accept-untracked"]) == 0
+        assert main([*POLICY, "--accept-untracked"]) == 0
         assert lines()[0].endswith("  the call was answered, and there is nothing to follow")
 
     def test_bootstrap(self, threaded: ThreadedCluster, capsys: pytest.CaptureFixture[str]) -> None:
-        """A bootstrap with `--wait` is refused before anything is sent."""
+        """A bootstrap without `--no-wait` is refused before anything is sent."""
         call = ["submit", "post", "/v1/bootstrap/create_cluster", "--data", "{}"]
 
-        assert main([*call, "--wait"]) == 2
-        assert "GET /v1/bootstrap" in capsys.readouterr().err
+        assert main(call) == 2
+        err = capsys.readouterr().err
+        assert "the call was not made, as it needs --no-wait" in err
+        assert "GET /v1/bootstrap" in err
         assert threaded.cluster.requests == []
 
     @pytest.mark.parametrize("name", ["dry_run", "only_failovers", "max_operations"])
@@ -304,8 +306,8 @@ class TestSubmit:
         ("line", "expected"),
         [
             (["GET", "/v1/bdbs"], "'GET' does not start work: use DELETE, PATCH, POST or PUT"),
-            (["GET", "/v1/bdbs", "--wait"], "'GET' does not start work: use DELETE, PATCH"),
-            (["POST", "", "--wait"], "'' is not a path of the API"),
+            (["GET", "/v1/bdbs", "--no-wait"], "'GET' does not start work: use DELETE, PATCH"),
+            (["POST", "", "--no-wait"], "'' is not a path of the API"),
             (["POST", "v1/bdbs"], "'v1/bdbs' is not a path of the API"),
             (["POST", "/v1/bdbs?dry_run=1"], "such as /v1/bdbs/1: it may have no query"),
             (["POST", "/v1/bdbs/../users"], "is not a path of the API"),
@@ -357,7 +359,7 @@ class TestSubmit:
 
     def test_refused(self, threaded: ThreadedCluster, capsys: pytest.CaptureFixture[str]) -> None:
         """A rejected call is exit code 5, with the cluster's reason, and is sent once."""
-        assert main(UPGRADE) == 5
+        assert main([*UPGRADE, "--no-wait"]) == 5
         out, err = capsys.readouterr()
         assert out == ""
         assert err.startswith("redis-actions: POST /v1/bdbs/1/upgrade: the cluster answered 404")
@@ -368,12 +370,12 @@ class TestSubmit:
         """A 409 is exit code 5, unless `--busy-timeout` allows another try."""
         threaded.do(plan(duration=0.5))
         threaded.hold()
-        assert main(UPGRADE) == 0
+        assert main([*UPGRADE, "--no-wait"]) == 0
 
-        assert main(UPGRADE) == 5
+        assert main([*UPGRADE, "--no-wait"]) == 5
         assert "answered 409: db_busy" in capsys.readouterr().err
         threaded.go_on()
-        assert main([*UPGRADE, "--busy-timeout", "20s"]) == 0
+        assert main([*UPGRADE, "--no-wait", "--busy-timeout", "20s"]) == 0
         assert capsys.readouterr().out.startswith("action:")
 
     def test_lost_answer(self, threaded: ThreadedCluster, lines: Callable[[], list[str]]) -> None:
@@ -381,13 +383,13 @@ class TestSubmit:
         threaded.do(plan())
         threaded.cluster.inject(path="/v1/nodes", method="POST", lose=True)
 
-        assert main([*MAINTENANCE, "--wait"]) == 0
+        assert main(MAINTENANCE) == 0
         ref, *_, last = lines()
         assert "  started node:1/maintenance_on@" in ref
         assert "  maintenance_on on node:1 [node:1/maintenance_on] had already completed" in last
         assert len(calls(threaded)) == 1
 
-    @pytest.mark.parametrize("options", [[], ["--wait"]])
+    @pytest.mark.parametrize("options", [["--no-wait"], []], ids=str)
     def test_answer_lost_for_good(
         self, threaded: ThreadedCluster, capsys: pytest.CaptureFixture[str], options: list[str]
     ) -> None:
@@ -397,7 +399,7 @@ class TestSubmit:
 
         assert main([*UPGRADE, *options]) == 5
         printed, other = capsys.readouterr()
-        if not options:
+        if options:
             printed, other = other, printed
         assert other == ""
         assert "The cluster may have executed it; follow bdb:1@after to find out" in printed
@@ -427,7 +429,7 @@ class TestSubmit:
         began = now()
 
         with pytest.raises(ClusterUnreachable):
-            await run_command(*FLUSH)
+            await run_command(*FLUSH, "--no-wait")
         assert now() - began == pytest.approx(300, abs=5)
 
     @pytest.mark.parametrize(
@@ -441,7 +443,7 @@ class TestSubmit:
         began = now()
 
         with pytest.raises(ClusterUnreachable):
-            await run_command(*FLUSH, *options)
+            await run_command(*FLUSH, "--no-wait", *options)
         assert limit - 15 < now() - began <= limit + 1
 
     def test_secrets(self, threaded: ThreadedCluster, capsys: pytest.CaptureFixture[str]) -> None:
@@ -449,7 +451,7 @@ class TestSubmit:
         threaded.do(plan())
         body = json.dumps({"authentication_redis_pass": SECRET})
         call = ["submit", "PUT", "/v1/bdbs/1", "--data", body]
-        assert main([*call, "--wait"]) == 0
+        assert main(call) == 0
         assert main([*call, "--json"]) == 0
         out, err = capsys.readouterr()
 
@@ -463,7 +465,7 @@ class TestSubmit:
         threaded.cluster.inject(path="/v1/bdbs/1", method="PUT", status=406, body=answer)
         body = '{"authentication_redis_pass": "open-sesame"}'
 
-        assert main(["submit", "PUT", "/v1/bdbs/1", "--data", body]) == 5
+        assert main(["submit", "PUT", "/v1/bdbs/1", "--data", body, "--no-wait"]) == 5
         assert "answered 406: weak: *** is weak" in capsys.readouterr().err
 
     def test_control_characters(
@@ -473,7 +475,7 @@ class TestSubmit:
         body = json.dumps({"action_uid": "a\x1b[2J\nb"})
         threaded.cluster.inject(path="/v1/bdbs", method="POST", status=200, body=body)
 
-        assert main(UPGRADE) == 0
+        assert main([*UPGRADE, "--no-wait"]) == 0
         assert lines() == ["action:a [2J b"]
 
     @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
@@ -481,7 +483,7 @@ class TestSubmit:
         """Ctrl-C ends the wait at once, after the reference, and cancels no work."""
         threaded.do(plan(outcome="never"))
         with subprocess.Popen(
-            [*COMMAND, *MAINTENANCE, "--wait"],
+            [*COMMAND, *MAINTENANCE],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -633,7 +635,7 @@ class TestCancel:
     def test_node(self, threaded: ThreadedCluster, capsys: pytest.CaptureFixture[str]) -> None:
         """An action of a node is cancelled without output, and a wait then says so."""
         threaded.do(plan(outcome="never"))
-        assert main(MAINTENANCE) == 0
+        assert main([*MAINTENANCE, "--no-wait"]) == 0
         ref = capsys.readouterr().out.strip()
 
         assert main(["cancel", ref]) == 0
@@ -686,26 +688,31 @@ class TestCancel:
         assert threaded.cluster.requests == []
 
     @pytest.mark.parametrize(
-        ("ref", "status"),
+        ("ref", "code", "expected"),
         [
-            ("node:1/maintenance_on", 404),
-            ("cluster:change_master", 404),
-            ("crdb:gone", 404),
-            ("crdb:t1", 409),
+            ("node:1/maintenance_on", 4, "was not found: the cluster answered 404"),
+            ("cluster:change_master", 4, "was not found: the cluster answered 404"),
+            ("crdb:gone", 4, "was not found: the cluster answered 404"),
+            ("crdb:t1", 5, "the cluster answered 409"),
         ],
     )
     def test_refused(
-        self, threaded: ThreadedCluster, capsys: pytest.CaptureFixture[str], ref: str, status: int
+        self,
+        threaded: ThreadedCluster,
+        capsys: pytest.CaptureFixture[str],
+        ref: str,
+        code: int,
+        expected: str,
     ) -> None:
-        """Work that is unknown or has ended is exit code 5, with the cluster's answer."""
+        """Work that is unknown is exit code 4, and work that has ended 5, with the answer."""
         threaded.do(
             lambda cluster: cluster.start_crdb_task(
                 plan=Plan(duration=0, outcome="failed"), id="t1"
             )
         )
 
-        assert main(["cancel", ref]) == 5
-        assert f"the cluster answered {status}" in capsys.readouterr().err
+        assert main(["cancel", ref]) == code
+        assert expected in capsys.readouterr().err
         assert len(calls(threaded)) == 1
 
 

@@ -53,13 +53,13 @@ def add_submit(command: CommandParser) -> None:
 def add_call_options(command: CommandParser, *, confirms: bool) -> None:
     """Add the options of all commands that make a call. `confirms` is for calls that destroy."""
     if confirms:
-        text = "delete, flush or remove without asking for the name of the object"
+        text = "do not ask for the name of what is destroyed"
         command.add_argument("--yes", action="store_true", help=text)
-    text = "print the reference to the operation, which wait takes, and do not wait"
+    text = "print the reference, which wait takes, and do not wait"
     command.add_argument("--no-wait", dest="wait", action="store_false", help=text)
     command.add_argument("--wait", action="store_true", help=argparse.SUPPRESS)
     command.set_defaults(wait=True)
-    text = "repeat the call for this long while the answer is 409, busy (default: do not repeat it)"
+    text = "repeat the call this long while it is refused as busy (default: 0)"
     command.add_argument("--busy-timeout", type=parse_time, default=0.0, metavar="TIME", help=text)
     add_pair = partial(command.add_argument, action="append", default=[], metavar="NAME=VALUE")
     add_pair("--param", type=name_and_value, help="query parameter; can be repeated")

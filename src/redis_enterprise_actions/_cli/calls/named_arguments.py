@@ -116,7 +116,7 @@ def _add_call(resource: str, call: NamedCall, command: CommandParser) -> None:
         f"{call.summary}, and wait until that has ended.",
         examples=examples,
         exit_codes=SUBMIT_CODES,
-        rare=RARE_CALL_OPTIONS,
+        rare=RARE_CALL_OPTIONS | {"--task-id", "--result-ttl"},
     )
     for argument in call.arguments:
         name = f"call_{argument.name}"
