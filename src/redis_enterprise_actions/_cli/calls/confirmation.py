@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from redis_enterprise_actions._client.client import ActionsClient
 
 _MAX_LINE: Final = 4096  # bytes
+_READER: Final = "reader of the terminal"
 _DELETES, _FLUSHES, _REMOVES = "deletes", "deletes all data of", "removes"
 
 # Calls of `submit` that destroy something: the first row that matches applies. Vendor pages:
@@ -81,7 +82,8 @@ async def confirm(client: ActionsClient, destruction: Destruction) -> None:
     The cluster tells the name. For a node the uid will do, and its address.
     """
     names = await _names(client, destruction)
-    title = f" ({names[0]})" if names[0] != destruction.uid else ""
+    is_told = names[0] == destruction.uid or destruction.resource is None
+    title = "" if is_told else f" ({names[0]})"
     _print_prompt(
         f"T{str(destruction)[1:]}{title} of {client.urls[0]}.\nType {' or '.join(names)} to go on: "
     )
@@ -134,5 +136,5 @@ async def _read_line(stream: int) -> str:
         with contextlib.suppress(RuntimeError):  # the loop is closed
             loop.call_soon_threadsafe(deliver, data)
 
-    threading.Thread(target=read, daemon=True).start()
+    threading.Thread(target=read, name=_READER, daemon=True).start()
     return (await line).decode(errors="replace").strip()
