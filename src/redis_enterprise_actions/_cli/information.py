@@ -40,6 +40,7 @@ _REFERENCES: Final = (
     ("backup:BDB", "the backup of a database"),
     ("bdb:UID", "a change to a database"),
     ("bdb:UID@gone", "the deletion of a database"),
+    ("the start of a UUID", "8 or more characters of a UID or ID, found in the cluster's list"),
 )
 _SEVERAL: Final = "Of several waits, the first of 1, 4, 3, 5 that occurred is the exit code."
 

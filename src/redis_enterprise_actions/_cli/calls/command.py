@@ -60,8 +60,8 @@ def run_submit(args: argparse.Namespace, execution: Execution) -> Coroutine[obje
         is_dry = rule.follow is not Follow.CRDB_TASK  # whose dry run is a task, which is followed
         if "dry_run" in rule.query:
             params["dry_run"] = "true"
-        elif "dry_run" in rule.body and isinstance(body, dict):
-            body = {**cast("dict[str, object]", body), "dry_run": True}
+        elif "dry_run" in rule.body and isinstance(body, dict | None):
+            body = {**cast("dict[str, object]", body or {}), "dry_run": True}
         else:
             raise UsageError("the call was not made, as the API has no dry run of it")
     client = client_from_args(args)
