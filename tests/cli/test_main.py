@@ -864,7 +864,7 @@ class TestUnexpectedErrors:
         """A body with the greatest allowed depth is sent."""
         data = '{"a":' * 50 + "[" * 50 + "1" + "]" * 50 + "}" * 50
 
-        assert main(["submit", "POST", "/v1/bdbs/99/upgrade", "--data", data]) == 5
+        assert main(["submit", "POST", "/v1/bdbs/99/upgrade", "--no-wait", "--data", data]) == 5
         assert "answered 404" in capsys.readouterr().err
 
     def test_traceback(
