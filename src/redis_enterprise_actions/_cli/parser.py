@@ -125,7 +125,7 @@ class CommandParser(argparse.ArgumentParser):
             option = _OPTION.match(word)
             if option is not None and option[0] not in self._option_string_actions:
                 self._refuse_option(option[0])
-        parsed, rest = super().parse_known_args(args, namespace)
+        parsed, rest = super().parse_known_args(args, namespace or argparse.Namespace())
         repeated = [it.dest for it in self._actions if it.nargs in {"*", "+"} and it.type is None]
         if repeated and not any(map(_is_option, rest)):
             getattr(parsed, repeated[0]).extend(rest)
