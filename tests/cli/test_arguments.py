@@ -373,7 +373,7 @@ class TestParser:
 
         assert (args.method, args.path, args.data) == ("POST", "/v1/bdbs", None)
         assert (args.param, args.header, args.busy_timeout) == ([], [], 0)
-        assert args.output == "auto"
+        assert (args.wait, args.output) == (True, "auto")
 
     def test_submit_with_everything(self) -> None:
         """Parameters and headers may be repeated, and durations have units."""

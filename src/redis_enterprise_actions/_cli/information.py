@@ -112,7 +112,7 @@ def references_topic() -> str:
     return page(
         "A reference (REF) names an operation. submit prints one, and list has one in each line. "
         "What they print may have more at its end, after @, which tells one run from another.",
-        '  redis-actions wait "$(redis-actions submit POST /v1/bdbs/1/upgrade)"\n'
+        '  redis-actions wait "$(redis-actions submit POST /v1/bdbs/1/upgrade --no-wait)"\n'
         "  redis-actions list | cut -f1 | redis-actions wait -",
         Table("references", _REFERENCES),
         "wait - reads lines, and JSON: what list --json and submit --json print, and answers of "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import shlex
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 import pytest
@@ -179,7 +180,7 @@ class TestCalls:
         )
         assert len(examples) >= 2
         for example in examples:
-            assert parse_arguments(example.split()).run == " ".join(words)
+            assert parse_arguments(shlex.split(example)).run == " ".join(words)
 
 
 @pytest.mark.parametrize("line", ["databases", "nodes", "cluster", "shards", "crdbs"])

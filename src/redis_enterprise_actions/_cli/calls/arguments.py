@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 parse_secret = deferred("_client.http.redaction:Secret")
 
 SUBMIT_CODES: Final = {**WAIT_CODES, 2: "wrong usage", 8: "the answer names nothing to follow"}
-RARE_CALL_OPTIONS: Final = RARE_WAIT_OPTIONS | {"--header", "--param", "--accept-untracked"}
+RARE_CALL_OPTIONS: Final = RARE_WAIT_OPTIONS | {
+    *("--wait", "--header", "--param", "--accept-untracked"),
+}  # fmt: skip
 _REFERENCE: Final = "a reference that list prints, or the first 8 or more characters of a uid"
 
 
@@ -57,7 +59,8 @@ def add_call_options(command: CommandParser, *, confirms: bool) -> None:
         command.add_argument("--yes", action="store_true", help=text)
     text = "print the reference, which wait takes, and do not wait"
     command.add_argument("--no-wait", dest="wait", action="store_false", help=text)
-    command.add_argument("--wait", action="store_true", help=argparse.SUPPRESS)
+    text = "wait for the operation to end (the default)"
+    command.add_argument("--wait", action="store_true", help=text)
     command.set_defaults(wait=True)
     text = "repeat the call this long while it is refused as busy (default: 0)"
     command.add_argument("--busy-timeout", type=parse_time, default=0.0, metavar="TIME", help=text)

@@ -15,7 +15,7 @@ from redis_enterprise_actions._client.http.redaction import secrets_in, without_
 from redis_enterprise_actions._client.submit.calls import Follow, find_rule, reason_not_followable
 from redis_enterprise_actions._model.errors import RequestRejected, UsageError
 from redis_enterprise_actions._model.outcome import Outcome
-from redis_enterprise_actions._model.reference import parse_reference
+from redis_enterprise_actions._model.reference import is_reference, parse_reference
 from redis_enterprise_actions._model.text import json_text, one_line
 
 from .body import read_data
@@ -130,8 +130,9 @@ def run_cancel(args: argparse.Namespace, _: Execution) -> Coroutine[object, obje
 
 
 async def _get(args: argparse.Namespace, client: ActionsClient) -> int:
+    text = args.ref if is_reference(args.ref) else f"action:{args.ref}"
     async with client:
-        (ref,) = await resolve_prefixes(client, [parse_reference(args.ref)], print_error)
+        (ref,) = await resolve_prefixes(client, [parse_reference(text)], print_error)
         print_one(await client.get(str(ref)), args.output)
     return 0
 

@@ -53,7 +53,7 @@ _HELP: Final = {
 }
 _SAMPLES: Final = {
     ArgumentKind.NUMBER: "1",
-    ArgumentKind.TEXT: "5c4e2f1b-8a0e-4b6e-9d5c-2f1b8a0e4b6e",
+    ArgumentKind.TEXT: '"$guid"',
     ArgumentKind.TEXTS: "3 4",
     ArgumentKind.OBJECT: "@file.json",
     ArgumentKind.OBJECTS: "@file.json",
