@@ -17,6 +17,7 @@ from redis_enterprise_actions import UsageError
 from redis_enterprise_actions._cli.arguments import build_parser, parse_arguments
 from redis_enterprise_actions._cli.completion import SHELLS, answer_completion, completion_script
 from redis_enterprise_actions._cli.main import main
+from redis_enterprise_actions._cli.reference_cache import remember
 
 
 if TYPE_CHECKING:
@@ -114,6 +115,53 @@ def test_offered(folder: Path) -> None:
     answers = [sorted(word.strip() for word in words) for words in json.loads(ran.stdout)]
 
     assert answers == [offered or [""] for _, offered in OFFERED]
+
+
+REMEMBERED = ["6c93e2a5-3f7e-4f2e-9a5b-0b0f5a0f5a0f", "crdb:t1", "node:1/maintenance_on"]
+
+
+@pytest.mark.enable_socket
+@pytest.mark.parametrize(
+    ("line", "urls", "offered"),
+    [
+        ("get ", [], REMEMBERED),
+        ("wait 6c", [], REMEMBERED[:1]),
+        ("cancel n", [], REMEMBERED[2:]),
+        ("--url https://127.0.0.1:1/ get c", [], ["crdb:t1"]),
+        ("--url https://other:9443 get c", [], []),
+        ("get c", None, []),
+        ("--profile prod get c", None, ["crdb:t1"]),
+        ("--profile lab get c", None, []),
+        ("--profile none get c", None, []),
+    ],
+)
+def test_references(
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    line: str,
+    urls: list[str] | None,
+    offered: list[str],
+) -> None:
+    """Tab offers the references of the cluster that the command would connect to."""
+    for name in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.setenv(name, str(folder))
+    remember(["https://127.0.0.1:1"], REMEMBERED)
+    (folder / "config.toml").write_text(
+        '[profiles.prod]\nurl = "https://127.0.0.1:1"\npassword_file = "gone"\n[profiles.lab]\n'
+    )
+    if urls is None:
+        monkeypatch.delenv("REDIS_ENTERPRISE_URL")
+    ran = subprocess.run(
+        [sys.executable, "-c", ANSWERING, folder / "answer"],
+        input=json.dumps([f"redis-actions {line}"]),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    (words,) = json.loads(ran.stdout)
+
+    assert sorted(word.strip() for word in words if not word.startswith("-")) == (offered or [""])
 
 
 @pytest.mark.enable_socket

@@ -122,6 +122,12 @@ def test_tab(tmp_path: Path) -> None:
     assert loaded(COMPLETED, TABS, str(tmp_path / "answer"), *SLOW) == {}
 
 
+def test_tab_of_named_calls(tmp_path: Path) -> None:
+    """Tab in a named call reads the signatures of the calls, and loads no client."""
+    lines = ["redis-actions databases ", "redis-actions crdbs flush --", "redis-actions shards m"]
+    assert loaded(COMPLETED, lines, str(tmp_path / "answer"), *CLIENT) == {}
+
+
 def test_client_is_loaded() -> None:
     """A command that connects loads the client, so the tests above would see it."""
     assert (

@@ -29,12 +29,14 @@ KINDS = [
     ("crdb:t1", "crdb:t1"),
     ("export:1", "export:1"),
     ("bdb:1", "bdb:1"),
+    ("a:odd uid", "a:odd uid"),
 ]
 
 
 def prepare(cluster: FakeCluster) -> None:
     """Start work of every kind."""
     cluster.add_action(plan=Plan(duration=1000), uid="a1")
+    cluster.add_action(plan=Plan(duration=1000), uid="a:odd uid")
     cluster.start_node_action(1, "maintenance_on", Plan(duration=1000))
     cluster.start_cluster_action("change_master", Plan(duration=1000), node_uid=1)
     cluster.start_crdb_task(plan=Plan(duration=1000), id="t1", guid="g1")
