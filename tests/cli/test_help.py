@@ -44,6 +44,7 @@ def examples() -> list[str]:
     """Return every call of the command in the examples."""
     calls = r"redis-actions ((?:'[^']*'|\"[^\"]*\"|[^|)\n])+?)(?=\s{3}|\)|\s*\||$)"
     lines = [line for parser in PARSERS.values() for line in parser.help_text.examples]
+    lines += [line for line in build_parser([]).format_help().splitlines() if line[:2] == "  "]
     return [call for line in lines for call in re.findall(calls, line)]
 
 
@@ -208,7 +209,7 @@ def test_enough_examples() -> None:
     """`examples` finds all examples."""
     text = " ".join(line for parser in PARSERS.values() for line in parser.help_text.examples)
 
-    assert len(examples()) == text.count("redis-actions ")
+    assert len(examples()) == text.count("redis-actions ") + 3  # of the command itself
 
 
 def test_keys() -> None:

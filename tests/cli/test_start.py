@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from redis_enterprise_actions._cli.arguments import build_parser
+from redis_enterprise_actions._cli.reference_cache import remember
 
 
 pytestmark = pytest.mark.enable_socket
@@ -76,6 +77,7 @@ WRONG = [
 TABS = [
     *("redis-actions ", "redis-actions w", "redis-actions wait --ti", "redis-actions help co"),
     *("redis-actions list --status fa", "redis-actions list --profile p"),
+    *("redis-actions databases ", "redis-actions databases upgrade --ti", "redis-actions wait a"),
     *("redis-actions --profile p", "redis-actions wait -o j", "redis-actions completion "),
 ]
 
@@ -96,9 +98,14 @@ def loaded(code: str, lines: object, *arguments: str) -> dict[str, list[str]]:
 
 @pytest.fixture
 def profiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let there be a profile to complete."""
-    (tmp_path / "config.toml").write_text('default = "prod"\n[profiles.prod]\n')
+    """Let there be a profile, and a reference of its cluster, to complete."""
+    url = "https://n1:9443"
+    (tmp_path / "config.toml").write_text(f'default = "prod"\n[profiles.prod]\nurl = "{url}"\n')
     monkeypatch.setenv("REDIS_ACTIONS_CONFIG", str(tmp_path / "config.toml"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path))
+    monkeypatch.delenv("REDIS_ENTERPRISE_URL", raising=False)
+    remember([url], ["a1", "crdb:t1"])
 
 
 def test_help() -> None:
@@ -154,7 +161,7 @@ def test_cpu_time() -> None:
 
     cases = {"base": (BASE, None), "module": ([*MODULE, "--version"], None)}
     cases |= {"script": ([*SCRIPT, "--version"], None)}
-    cases |= {line: (SCRIPT, line) for line in TABS[1:6]}
+    cases |= {line: (SCRIPT, line) for line in TABS}
     spent: dict[str, list[float]] = {name: [] for name in cases}
     for _ in range(ROUNDS):  # in turns, so that a busy moment is one of all
         for name, case in cases.items():

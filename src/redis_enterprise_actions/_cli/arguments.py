@@ -23,8 +23,8 @@ _SENTENCE: Final = (
     "they have ended."
 )
 _EXAMPLES: Final = """\
+  redis-actions databases upgrade 1
   redis-actions wait --status running --timeout 30m
-  redis-actions list --profile prod
   redis-actions demo"""
 _POINTERS: Final = """\
 redis-actions help COMMAND shows the options and examples of a command.

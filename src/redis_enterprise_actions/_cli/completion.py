@@ -115,11 +115,6 @@ def _urls(args: argparse.Namespace) -> list[str]:
     urls = args.url or os.environ.get("REDIS_ENTERPRISE_URL", "").split()
     if urls:
         return list(urls)
-    from redis_enterprise_actions._client.config.profiles import load_profile  # noqa: PLC0415 - as above
-    from redis_enterprise_actions._model.errors import UsageError  # noqa: PLC0415 - as above
+    from redis_enterprise_actions._client.config.config_file import profile_urls  # noqa: PLC0415 - as above
 
-    try:
-        profile = load_profile(args.profile)
-    except UsageError:
-        return []
-    return [] if profile is None else profile.urls
+    return profile_urls(args.profile)

@@ -14,11 +14,11 @@ from redis_enterprise_actions import Cluster, Crdbs, Databases, Nodes, Shards
 from redis_enterprise_actions._cli.arguments import parse_arguments
 from redis_enterprise_actions._cli.calls.named import _values
 from redis_enterprise_actions._cli.calls.named_arguments import _add_call
-from redis_enterprise_actions._cli.calls.signatures import named_calls
 from redis_enterprise_actions._cli.main import main
 from redis_enterprise_actions._cli.parser import CommandParser
 from redis_enterprise_actions.testing import Plan
 from tests.cli.calls.test_signatures import Things
+from tests.named_calls import named_calls
 from tests.secrecy import secrets_in
 from tests.threaded_cluster import ThreadedCluster
 

@@ -1,19 +1,15 @@
-"""Tests of `_cli.calls.signatures`."""
+"""Tests of `_cli.calls.signatures` and `_cli.calls.table`."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from typing import TYPE_CHECKING, Literal
 
 import pytest
 
 from redis_enterprise_actions import Cluster, Crdbs, Databases, Nodes, Shards
-from redis_enterprise_actions._cli.calls.signatures import (
-    ArgumentKind,
-    CallArgument,
-    named_calls,
-)
+from redis_enterprise_actions._cli.calls import table
+from redis_enterprise_actions._cli.calls.signatures import ArgumentKind, CallArgument
+from tests.named_calls import RESOURCES, named_calls
 
 
 if TYPE_CHECKING:
@@ -147,18 +143,8 @@ def test_calls(resource: type) -> None:
     assert harmful == {call.name for call in calls} & {"delete", "flush", "remove"}
 
 
-def test_imports() -> None:
-    """To read all signatures, neither an HTTP client nor the poller is imported."""
-    program = """
-import sys
-from redis_enterprise_actions._cli.calls.signatures import named_calls
-from redis_enterprise_actions import Cluster, Crdbs, Databases, Nodes, Shards
-for resource in (Cluster, Crdbs, Databases, Nodes, Shards):
-    assert named_calls(resource)
-print([name for name in sys.modules if name in {
-    "aiohttp", "ssl", "tenacity", "redis_enterprise_actions._client.polling"}])
-"""
-    ran = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
-    )
-    assert ran.stdout == "[]\n"
+def test_table() -> None:
+    """The table has what the signatures say."""
+    found = {name: tuple(named_calls(resource)) for name, resource in RESOURCES.items()}
+
+    assert found == dict(table.CALLS)

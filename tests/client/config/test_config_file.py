@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from redis_enterprise_actions._client.config.config_file import profile_names
+from redis_enterprise_actions._client.config.config_file import profile_names, profile_urls
 
 
 if TYPE_CHECKING:
@@ -38,3 +38,38 @@ def test_names(
         file.write_bytes(content)
 
     assert profile_names() == names
+
+
+@pytest.mark.parametrize(
+    ("name", "variable", "urls"),
+    [
+        ("lab", None, ["https://lab"]),
+        ("prod", "lab", ["https://n1", "https://n2"]),
+        (None, "lab", ["https://lab"]),
+        (None, None, ["https://n1", "https://n2"]),
+        ("none", None, []),
+        ("bare", None, []),
+        ("odd", None, []),
+        ("mixed", None, ["https://m"]),
+    ],
+)
+def test_urls(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str | None,
+    variable: str | None,
+    urls: list[str],
+) -> None:
+    """Completion gets the URLs of the named profile, or else those of the default one."""
+    file = tmp_path / "config.toml"
+    file.write_text(
+        'default = "prod"\n[profiles]\nodd = 1\n'
+        '[profiles.prod]\nurl = ["https://n1", "https://n2"]\n'
+        '[profiles.lab]\nurl = "https://lab"\n[profiles.bare]\n'
+        '[profiles.mixed]\nurl = [1, "https://m"]\n'
+    )
+    monkeypatch.setenv("REDIS_ACTIONS_CONFIG", str(file))
+    if variable is not None:
+        monkeypatch.setenv("REDIS_ACTIONS_PROFILE", variable)
+
+    assert profile_urls(name) == urls

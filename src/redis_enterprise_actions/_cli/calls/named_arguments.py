@@ -1,4 +1,4 @@
-"""Arguments of the named calls, such as `databases upgrade`, made from the resources' methods."""
+"""Arguments of the named calls, such as `databases upgrade`, made from the table of calls."""
 
 from __future__ import annotations
 
@@ -11,14 +11,10 @@ from redis_enterprise_actions._cli.commands import Command, Group
 from redis_enterprise_actions._cli.durations import parse_time
 from redis_enterprise_actions._cli.help import LOCAL_CODES
 from redis_enterprise_actions._cli.values import whole_number
-from redis_enterprise_actions._client.resources.cluster import Cluster
-from redis_enterprise_actions._client.resources.crdbs import Crdbs
-from redis_enterprise_actions._client.resources.databases import Databases
-from redis_enterprise_actions._client.resources.nodes import Nodes
-from redis_enterprise_actions._client.resources.shards import Shards
 
 from .arguments import RARE_CALL_OPTIONS, SUBMIT_CODES, add_call_options, parse_secret
-from .signatures import ArgumentKind, named_calls
+from .signatures import ArgumentKind
+from .table import CALLS
 
 
 if TYPE_CHECKING:
@@ -28,13 +24,6 @@ if TYPE_CHECKING:
 
     from .signatures import CallArgument, NamedCall
 
-_RESOURCES: Final = {
-    "databases": Databases,
-    "nodes": Nodes,
-    "cluster": Cluster,
-    "shards": Shards,
-    "crdbs": Crdbs,
-}
 _JSON: Final = "JSON, or @FILE, or @- for standard input"
 _HELP: Final = {
     "bdb_uid": "uid of the database",
@@ -86,7 +75,7 @@ def add_crdbs(command: CommandParser) -> None:
 
 
 def _add_calls(resource: str, command: CommandParser, sentence: str) -> None:
-    calls = named_calls(_RESOURCES[resource])
+    calls = CALLS[resource]
     command.describe(
         f"{sentence} Each call waits until the work that it starts has ended.",
         examples=[_example(resource, call) for call in calls[:3]],

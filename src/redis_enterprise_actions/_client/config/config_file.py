@@ -27,11 +27,27 @@ def config_path() -> Path | None:
 
 def profile_names() -> list[str]:
     """Return the names of the profiles, for completion; none if the file cannot be read."""
+    return [name for name in _profiles(_read()) if name.isprintable()]  # a shell shows them
+
+
+def profile_urls(name: str | None) -> list[str]:
+    """Return the URLs of the profile that a command would use, for completion; none if unknown."""
+    table = _read()
+    wanted = name or os.environ.get("REDIS_ACTIONS_PROFILE") or table.get("default")
+    profile = _profiles(table).get(cast("str", wanted))
+    url = profile.get("url", []) if isinstance(profile, dict) else []
+    return url.split() if isinstance(url, str) else [each for each in url if isinstance(each, str)]
+
+
+def _profiles(table: dict[str, Any]) -> dict[str, Any]:
+    profiles = table.get("profiles")
+    return cast("dict[str, Any]", profiles) if isinstance(profiles, dict) else {}
+
+
+def _read() -> dict[str, Any]:
+    """Return the contents of the file; nothing if it cannot be read. They are not checked."""
     file = config_path()
     try:
-        table = {} if file is None else tomllib.loads(file.read_text("utf-8-sig"))
+        return {} if file is None else tomllib.loads(file.read_text("utf-8-sig"))
     except (OSError, ValueError, RecursionError):
-        return []
-    profiles = table.get("profiles")
-    names = list(cast("dict[str, Any]", profiles)) if isinstance(profiles, dict) else []
-    return [name for name in names if name.isprintable()]  # a shell shows them
+        return {}
