@@ -288,6 +288,11 @@ LINES = {
     "submit": ["submit", "POST", "/v1/bdbs/1/upgrade"],
     "submit --json": ["submit", "POST", "/v1/bdbs/1/upgrade", "--json"],
     "submit --wait": ["submit", "POST", "/v1/bdbs/1/upgrade", "--wait"],
+    "databases": ["databases", "upgrade", "1", "--no-wait"],
+    "nodes": ["nodes", "maintenance-on", "1", "--timeout", "0.5"],
+    "cluster": ["cluster", "change-primary", "2", "--timeout", "0.5"],
+    "shards": ["shards", "fail-over", "3", "--dry-run"],
+    "crdbs": ["crdbs", "delete", "5c4e2f1b-8a0e-4b6e-9d5c-2f1b8a0e4b6e", "--yes", "--no-wait"],
     "cancel": ["cancel", "crdb:x"],
     "doctor": ["doctor"],
     "doctor --json": ["doctor", "--json"],
@@ -301,7 +306,8 @@ LINES = {
     "wrong argument": ["list", "--bdb", "UID\n::error::evil\x9b"],
 }
 WITHOUT_CLUSTER = {"fake-cluster", "demo"}  # these commands send requests to a fake cluster only
-OUTPUTS = {"wait --output auto": "github", "submit --wait": "github"}
+OUTPUTS = {"wait --output auto": "github", "submit --wait": "github", "submit": "github"}
+OUTPUTS |= {"nodes": "github", "cluster": "github"}
 OUTPUTS |= {f"wait --output {by}": by for by in ("github", "gitlab")}
 
 

@@ -51,6 +51,7 @@ def test_names(
         ("bare", None, []),
         ("odd", None, []),
         ("mixed", None, ["https://m"]),
+        ("number", None, []),
     ],
 )
 def test_urls(
@@ -66,7 +67,7 @@ def test_urls(
         'default = "prod"\n[profiles]\nodd = 1\n'
         '[profiles.prod]\nurl = ["https://n1", "https://n2"]\n'
         '[profiles.lab]\nurl = "https://lab"\n[profiles.bare]\n'
-        '[profiles.mixed]\nurl = [1, "https://m"]\n'
+        '[profiles.mixed]\nurl = [1, "https://m"]\n[profiles.number]\nurl = 1\n'
     )
     monkeypatch.setenv("REDIS_ACTIONS_CONFIG", str(file))
     if variable is not None:

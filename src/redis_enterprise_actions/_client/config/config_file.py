@@ -35,8 +35,10 @@ def profile_urls(name: str | None) -> list[str]:
     table = _read()
     wanted = name or os.environ.get("REDIS_ACTIONS_PROFILE") or table.get("default")
     profile = _profiles(table).get(cast("str", wanted))
-    url = profile.get("url", []) if isinstance(profile, dict) else []
-    return url.split() if isinstance(url, str) else [each for each in url if isinstance(each, str)]
+    url = cast("dict[str, Any]", profile).get("url", []) if isinstance(profile, dict) else []
+    several = url.split() if isinstance(url, str) else url
+    urls = cast("list[object]", several) if isinstance(several, list) else []
+    return [each for each in urls if isinstance(each, str)]
 
 
 def _profiles(table: dict[str, Any]) -> dict[str, Any]:
