@@ -35,7 +35,7 @@ def profile_urls(name: str | None) -> list[str]:
     table = _read()
     wanted = name or os.environ.get("REDIS_ACTIONS_PROFILE") or table.get("default")
     profile = _profiles(table).get(cast("str", wanted))
-    url = cast("dict[str, Any]", profile).get("url", []) if isinstance(profile, dict) else []
+    url = cast("dict[str, object]", profile).get("url") if isinstance(profile, dict) else None
     several = url.split() if isinstance(url, str) else url
     urls = cast("list[object]", several) if isinstance(several, list) else []
     return [each for each in urls if isinstance(each, str)]
