@@ -209,12 +209,7 @@ class TestTerminal:
 
     async def test_closed(self) -> None:
         """A terminal that is gone counts as one where nothing was typed."""
-        ours, theirs = pty.openpty()
-        os.close(ours)
-        try:
-            assert await _read_line(theirs) == ""
-        finally:
-            os.close(theirs)
+        assert await _read_line(-1) == ""
 
     @pytest.mark.parametrize("closed", [False, True])
     def test_late_line(self, closed: bool) -> None:
