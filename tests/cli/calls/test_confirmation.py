@@ -182,7 +182,7 @@ class TestTerminal:
             code, shown = terminal.read_to_end()
 
         assert code == 2
-        assert "redis-actions: that is not the name, so nothing was sent" in shown
+        assert "\nredis-actions: that is not the name, so nothing was sent" in shown
         assert changes(threaded) == []
 
     def test_interrupted(self, threaded: ThreadedCluster) -> None:
@@ -194,7 +194,7 @@ class TestTerminal:
             code, shown = terminal.read_to_end()
 
         assert code == 130
-        assert "interrupted; nothing was sent" in shown
+        assert "\ninterrupted; nothing was sent" in shown
         assert changes(threaded) == []
 
     def test_unknown(self, threaded: ThreadedCluster) -> None:

@@ -137,4 +137,10 @@ async def _read_line(stream: int) -> str:
             loop.call_soon_threadsafe(deliver, data)
 
     threading.Thread(target=read, name=_READER, daemon=True).start()
-    return (await line).decode(errors="replace").strip()
+    data = b""
+    try:
+        data = await line
+    finally:
+        if not data.endswith(b"\n"):  # Ctrl-C or Ctrl-D leaves the cursor behind the prompt
+            _print_prompt("\n")
+    return data.decode(errors="replace").strip()
