@@ -119,7 +119,7 @@ COMMANDS: Final = (
     Command(
         "login",
         Group.SET_UP,
-        "store a password in the system's keyring, for profiles",
+        "write a profile for a cluster, and keep its password",
         "setup.arguments:add_login",
         "setup.command:run_login",
     ),

@@ -7,20 +7,21 @@ argument, which other users could see.
 from __future__ import annotations
 
 import getpass
+import re
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from redis_enterprise_actions._client.client import ActionsClient
-from redis_enterprise_actions._client.config.options import env_setting
-from redis_enterprise_actions._client.config.profiles import load_profile
-from redis_enterprise_actions._client.config.resolve import keyring_account, resolve_options
+from redis_enterprise_actions._client.config.resolve import resolve_options
 from redis_enterprise_actions._client.config.secrets import read_secret
 from redis_enterprise_actions._client.http.redaction import Secret
 from redis_enterprise_actions._model.errors import UsageError
+from redis_enterprise_actions._model.text import one_line
 
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
     from pathlib import Path
 
     from redis_enterprise_actions._client.config.resolve import ResolvedOptions
@@ -33,13 +34,18 @@ def client_from_args(args: argparse.Namespace) -> ActionsClient:
 
 def settings_from_args(args: argparse.Namespace) -> ResolvedOptions:
     """Return the options of the client, completed by the environment and the profile."""
-    if args.password_file is not None and not (args.user or _setting(args, "user")):
-        raise UsageError("--password-file needs --user, or REDIS_ENTERPRISE_USER")
-    from_arguments = {
-        "url": args.url,
-        "username": args.user or None,
+    secrets = {
         "password": _secret(args.password_file, "--password-file"),
         "token": _secret(args.token_file, "--token-file"),
+    }
+    return resolve_options(options_from_args(args) | secrets, args.profile, ask_password)
+
+
+def options_from_args(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the options of the command line, but for secrets; those not given are None."""
+    return {
+        "url": args.url,
+        "username": args.user or None,
         "auth": args.auth,
         "client_cert": args.client_cert,
         "client_key": args.client_key,
@@ -49,42 +55,21 @@ def settings_from_args(args: argparse.Namespace) -> ResolvedOptions:
         "trusted_hosts": args.trusted_host,
         "request_timeout": args.request_timeout,
     }
-    return resolve_options(from_arguments, args.profile, _ask_password)
 
 
-def account_from_args(args: argparse.Namespace) -> str:
-    """Return the account whose password `login` stores: the user at the first URL."""
-    urls = args.url or _setting(args, "url").split()
-    user = args.user or _setting(args, "user")
-    if not urls or not user:
-        raise UsageError("the keyring keeps the password of a user (--user) of a cluster (--url)")
-    return keyring_account(user, urls[0])
-
-
-def read_new_password(args: argparse.Namespace) -> Secret:
-    """Return the password that `login` stores: from a file, or a prompt."""
-    if args.password_file is not None:
-        return read_secret(args.password_file, "--password-file")
-    return _ask_password()
-
-
-def _setting(args: argparse.Namespace, name: str) -> str:
-    """Return the text of a setting from the environment, or else from the profile."""
-    profile = load_profile(args.profile)
-    return env_setting(name) or ("" if profile is None else profile.setting(name))
+def ask_password(user: str, urls: Sequence[str]) -> Secret | None:
+    """Ask for a user's password on the terminal; return None if there is none."""
+    if sys.stdin is None or not sys.stdin.isatty():
+        return None
+    hosts = ", ".join(re.sub(r"^[^/]*//([^/]*@)?|/.*$", "", url) for url in urls)
+    try:
+        password = getpass.getpass(one_line(f"Password for {user} at {hosts}:") + " ")
+    except EOFError:
+        password = ""
+    if not password:
+        raise UsageError("no password was given")
+    return Secret(password)
 
 
 def _secret(file: Path | None, option: str) -> str | None:
     return None if file is None else read_secret(file, option).reveal()
-
-
-def _ask_password() -> Secret:
-    if sys.stdin is None or not sys.stdin.isatty():
-        raise UsageError(
-            "no password: set REDIS_ENTERPRISE_PASSWORD, give --password-file, or let a profile "
-            "say where it is"
-        )
-    try:
-        return Secret(getpass.getpass("Password: "))
-    except EOFError:
-        raise UsageError("no password") from None

@@ -5,15 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from functools import partial
-from typing import TYPE_CHECKING, Literal, cast, overload
+from typing import TYPE_CHECKING, Literal, overload
 
 from redis_enterprise_actions._client.config.options import options_from_env
 from redis_enterprise_actions._client.config.resolve import profile_options
-from redis_enterprise_actions._client.http.auth import authenticator_for
-from redis_enterprise_actions._client.http.nodes import NodePool
-from redis_enterprise_actions._client.http.redaction import as_secret
-from redis_enterprise_actions._client.http.tls import tls_settings
-from redis_enterprise_actions._client.http.transport import Transport
+from redis_enterprise_actions._client.http.connect import transport_for
 from redis_enterprise_actions._client.pacing.durations import (
     CALL_TIMEOUT,
     DEFAULT_OUTAGE_TIMEOUT,
@@ -133,21 +129,19 @@ class ActionsClient:
         session: aiohttp.ClientSession | None = None,
         request_timeout: Duration = 30.0,
     ) -> None:
-        several = isinstance(url, (list, tuple))
-        urls = [as_secret(each) for each in cast("list[str]", url if several else [url])]
         request_limit = seconds(request_timeout, "request_timeout")
-        self._transport = Transport(
-            NodePool(urls, trusted_hosts),
-            authenticator=authenticator_for(
-                username, as_secret(password), as_secret(token), auth=auth, timeout=request_limit
-            ),
-            tls=tls_settings(
-                verify=verify,
-                ca_cert=ca_cert,
-                fingerprint=fingerprint,
-                client_cert=client_cert,
-                client_key=client_key,
-            ),
+        self._transport = transport_for(
+            url,
+            username=username,
+            password=password,
+            token=token,
+            auth=auth,
+            client_cert=client_cert,
+            client_key=client_key,
+            ca_cert=ca_cert,
+            fingerprint=fingerprint,
+            verify=verify,
+            trusted_hosts=trusted_hosts,
             session=session,
             request_timeout=request_limit,
         )

@@ -20,12 +20,13 @@ REDIS_ACTIONS_CONFIG is set; on Windows, in %APPDATA%\\redis-actions:
   [profiles.prod]
   url = ["https://node1.example.com:9443", "https://node2.example.com:9443"]
   user = "ops@example.com"
-  password_file = "prod-password"
+  password_command = "pass show redis/prod"
 
-A profile may have: url, user, password_file, token_file, keyring, auth, ca_cert, fingerprint, \
-insecure, client_cert, client_key, trusted_hosts, request_timeout. Relative paths are relative to \
-the folder of the file. The file holds no password; a file that holds one must not be readable by \
-other users. Options override environment variables, which override the profile. A profile's \
+A profile may have: url, user, password_file, password_command, token_file, keyring, auth, ca_cert, \
+fingerprint, insecure, client_cert, client_key, trusted_hosts, request_timeout. Relative paths are \
+relative to the folder of the file. The file holds no password; a file that holds one must not be \
+readable by other users. password_command runs without a shell, for 30s at most; the first line of \
+its output is the password. Options override environment variables, which override the profile. A profile's \
 secrets, and the certificates that it trusts, apply to its own URLs only.
 
 This command prints name, URLs, user, and default or -, between tabs."""
@@ -34,17 +35,27 @@ This command prints name, URLs, user, and default or -, between tabs."""
 def add_login(command: CommandParser) -> None:
     """Add the arguments of `login`."""
     command.describe(
-        "Store a password in the system's keyring, for profiles.",
+        "Write a profile for a cluster, after a request to it, and keep the password.",
         examples=[
-            "redis-actions login --profile prod",
-            "redis-actions login --url https://cluster.example.com:9443 --user ops",
-            "redis-actions login --profile prod --password-file password",
+            "redis-actions login --url https://cluster.example.com:9443 --user ops@example.com",
+            "redis-actions login --profile prod --password-command 'pass show redis/prod'",
+            "redis-actions login --profile prod  # with another password",
         ],
-        exit_codes=LOCAL_CODES,
-        notes="login asks for the password, or reads it from --password-file, and stores it for "
-        'this user at this host. Profiles with "keyring = true" use it. The extra keyring installs '
-        "what this needs.",
+        exit_codes={
+            0: "the profile is written",
+            2: "wrong usage; nothing is written",
+            5: "the cluster could not be asked, or refused; nothing is written",
+        },
+        notes="login asks for the password, and keeps it in the system's keyring. With "
+        "--password-file, it keeps the password in that file, or uses the one that is there; with "
+        "--password-command, the profile has the command. Connection options become settings of "
+        "the profile. Without --profile, that is the default profile or, for another cluster, one "
+        "named after the host. The first profile is the default.",
     )
+    text = "keep the password in the keyring, whatever gives it"
+    command.add_argument("--keyring", action="store_true", help=text)
+    text = "a command that prints the password; it runs without a shell"
+    command.add_argument("--password-command", metavar="COMMAND", help=text)
     add_connection_options(command, default=argparse.SUPPRESS)
 
 

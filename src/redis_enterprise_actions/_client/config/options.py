@@ -138,12 +138,18 @@ def similar_name(name: str, known: Iterable[str]) -> str | None:
 def options_from_env(arguments: Mapping[str, object]) -> ClientOptions:
     """Return the options that are given (those that are not None), and those of the environment.
 
-    Raises `UsageError` if neither has the URL of a cluster.
+    Raises `UsageError`, which names all variables that are missing.
     """
     warn_of_wrong_names()
     options = merge(arguments, env_setting)
-    if not options.get("url"):
-        raise UsageError("no cluster is given: REDIS_ENTERPRISE_URL is not set")
+    needed = [] if options.get("url") else ["url"]
+    has_account = bool(options.keys() & {"username", "password"})
+    if "token" not in options and (has_account or (needed and "client_cert" not in options)):
+        needed += [name for name in ("username", "password") if name not in options]
+    if needed:
+        variables = [_PREFIX + SETTINGS[name].upper() for name in needed]
+        token = "" if has_account or len(needed) < 3 else " (or REDIS_ENTERPRISE_TOKEN)"
+        raise UsageError(f"settings are missing: set {' and '.join(variables)}{token}")
     return cast("ClientOptions", options)
 
 

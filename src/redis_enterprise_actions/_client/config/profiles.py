@@ -9,6 +9,7 @@ import dataclasses
 import math
 import os
 import re
+import shlex
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
 _FILES: Final = frozenset({"client_cert", "client_key", "ca_cert", "password_file", "token_file"})
 _SECRETS: Final = frozenset({"password", "token"})
 _BELONGS: Final = (
-    "a secret is not kept in this file, but in password_file or token_file, in the keyring "
-    '("keyring = true", and redis-actions login), or in the environment'
+    "a secret is not kept in this file, but in the keyring (run redis-actions login), in "
+    "password_file or token_file, in what password_command prints, or in the environment"
 )
 
 
@@ -53,6 +54,12 @@ class Profile:
     def keyring(self) -> bool:
         """Return True if the password is in the system's keyring."""
         return cast("bool", self.table.get("keyring", False))
+
+    @property
+    def password_command(self) -> list[str] | None:
+        """The words of the command that prints the password, or None."""
+        value = self.table.get("password_command")
+        return shlex.split(value) if isinstance(value, str) else value
 
     def setting(self, name: str) -> str:
         """Return the text of a setting, as the environment would have it, or "" if it is not set.
@@ -90,10 +97,14 @@ def load_profile(name: str | None) -> Profile | None:
     return None if wanted is None else _profile_from(wanted, table, file)
 
 
-def load_profiles() -> tuple[list[Profile], str | None]:
-    """Return all profiles, and the name of the default one."""
+def load_profiles(*, may_be_missing: bool = False) -> tuple[list[Profile], str | None]:
+    """Return all profiles, and the name of the default one.
+
+    With `may_be_missing`, there are none in a file that `REDIS_ACTIONS_CONFIG` names, but is not
+    there. Raises `UsageError`.
+    """
     file = config_path()
-    table = _read_config(file)
+    table = _read_config(file, may_be_missing=may_be_missing)
     found = [_profile_from(name, table, file) for name in table.get("profiles", {})]
     return found, table.get("default")
 
@@ -109,13 +120,20 @@ def _profile_from(name: str, table: Mapping[str, Any], file: Path | None) -> Pro
     if name not in tables:
         known = f"there are {', '.join(tables)}" if tables else "there are none"
         raise UsageError(f"there is no profile {name!r} in {file}: {known}")
-    problem = _problem_with(tables[name], _PROFILE)
+    return make_profile(name, tables[name], file)
+
+
+def make_profile(name: str, table: dict[str, Any], file: Path) -> Profile:
+    """Return the profile of a table in the file. Raises `UsageError` for what it cannot have."""
+    problem = _problem_with(table, _PROFILE)
+    if problem is None and {"password_file", "password_command"} <= table.keys():
+        problem = "password_command: there is a password_file, too"
     if problem is not None:
         raise UsageError(f"{file}: profiles.{name}.{problem}")
-    return Profile(name, tables[name], file.parent)
+    return Profile(name, table, file.parent)
 
 
-def _read_config(file: Path | None) -> dict[str, Any]:
+def _read_config(file: Path | None, *, may_be_missing: bool = False) -> dict[str, Any]:
     """Return the contents of the file, or nothing if there is none."""
     table: dict[str, Any] = {}
     if file is None:
@@ -128,7 +146,7 @@ def _read_config(file: Path | None) -> dict[str, Any]:
         table = tomllib.loads(text)
         problem = problem or _problem_with(table, _FILE)
     except FileNotFoundError:
-        if not os.environ.get("REDIS_ACTIONS_CONFIG"):
+        if may_be_missing or not os.environ.get("REDIS_ACTIONS_CONFIG"):
             return table
         problem = "there is no such file, which REDIS_ACTIONS_CONFIG names"
     except OSError as error:
@@ -168,6 +186,14 @@ def _are_texts(value: object) -> bool:
     return bool(several) and all(map(_is_text, several))
 
 
+def _is_command(value: object) -> bool:
+    """Return True for a command line that a shell could split, or for its words."""
+    try:
+        return _are_texts(shlex.split(value) if isinstance(value, str) else value)
+    except ValueError:  # a quote that is not closed
+        return False
+
+
 def _are_tables(value: object) -> bool:
     if not isinstance(value, dict):
         return False
@@ -197,6 +223,10 @@ _PROFILE: Final[dict[str, _Check]] = {
     ),
     "user": _TEXT,
     "password_file": _TEXT,
+    "password_command": (
+        _is_command,
+        'a command, such as "pass show redis" or ["pass", "show", "redis"]',
+    ),
     "token_file": _TEXT,
     "keyring": _SWITCH,
     "auth": (lambda value: value in ("basic", "jwt"), '"basic" or "jwt"'),

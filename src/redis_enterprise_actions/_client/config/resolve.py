@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from redis_enterprise_actions._model.errors import UsageError
 
 from .options import env_setting, merge, warn_of_wrong_names
-from .profiles import load_profile
-from .secrets import load_password, read_secret
+from .profiles import load_profile, profile_names
+from .secrets import load_password, read_secret, run_password_command
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from redis_enterprise_actions._client.http.redaction import Secret
 
     from .options import ClientOptions
     from .profiles import Profile
 
-_SECRET_FILES: Final = {"password": "password_file", "token": "token_file"}
 _FOR_ANY_CLUSTER: Final = frozenset({"user", "auth"})
 
 
@@ -36,7 +36,7 @@ def profile_options(name: str, arguments: Mapping[str, object] | None = None) ->
     """Return the options that are given, or that the environment or the profile `name` gives.
 
     As for the command, an environment variable takes precedence over the profile's setting. Secrets
-    are read from the profile's files and from the keyring. Raises `UsageError`.
+    come from the profile's files, its command, or the keyring. Raises `UsageError`.
     """
     return resolve_options(arguments or {}, name).options
 
@@ -44,13 +44,14 @@ def profile_options(name: str, arguments: Mapping[str, object] | None = None) ->
 def resolve_options(
     arguments: Mapping[str, object],
     profile_name: str | None,
-    ask_password: Callable[[], Secret] | None = None,
+    ask_password: Callable[[str, Sequence[str]], Secret | None] | None = None,
 ) -> ResolvedOptions:
     """Return the given options (those that are not None), completed by all other sources.
 
     Given options take precedence over the environment, and the environment over the profile. The
     password of a user, if no source has it, is read from the keyring, if the profile says so, or
-    else taken from `ask_password`. Raises `UsageError`.
+    else taken from `ask_password`, which gets the user and the URLs. Raises `UsageError`, which
+    names all settings that are missing.
     """
     warn_of_wrong_names()
     profile = load_profile(profile_name)
@@ -61,26 +62,76 @@ def resolve_options(
         urls = options.get("url", ())
         options = merge(options, lambda name: _profile_setting(profile, urls, name))
         origins = dict.fromkeys(options, f"profile {profile.name}") | origins
-    if not options.get("url"):
-        no_profile = "there is no profile" if profile is None else "the profile has no URL"
-        raise UsageError(f"no cluster is given: REDIS_ENTERPRISE_URL is not set, and {no_profile}")
+    problem = _missing_settings(options, profile)
+    if problem is not None:
+        raise UsageError(problem)
     if "username" in options and not options.keys() & {"token", "password"}:
-        password = _keyring_password(profile, options)
+        user, urls = options["username"], options["url"]
+        password = None
+        if profile is not None and profile.keyring:
+            password = load_password(account_of(user, urls, profile))
         if password is None and ask_password is not None:
-            password = ask_password()
+            password = ask_password(user, urls)
         if password is None:
+            again = "" if profile is None else f" --profile {shlex.quote(profile.name)}"
             raise UsageError(
-                "no password: set REDIS_ENTERPRISE_PASSWORD, or let the profile say where it is"
+                f"no password of {user} is known: set REDIS_ENTERPRISE_PASSWORD, give "
+                f"--password-file, or run `redis-actions login{again}`"
             )
         options["password"] = password.reveal()
         origins |= dict.fromkeys(["password"], "the keyring, or a prompt")
     return ResolvedOptions(cast("ClientOptions", options), origins)
 
 
-def keyring_account(user: str, url: str) -> str:
-    """Return the name of a user's password in the keyring: `user@host`."""
-    host = url.partition("//")[2].partition("/")[0].rpartition("@")[2]
-    return f"{user}@{host.lower()}"
+def account_of(user: str, urls: Sequence[str], profile: Profile | None) -> str:
+    """Return the name of a user's password in the keyring, such as `ops@n1:9443,n2:9443`.
+
+    A profile has one password for all of its URLs, so that it does not matter which are used.
+    """
+    if profile is not None and is_for(profile, urls):
+        urls = profile.urls or urls
+    hosts = (url.partition("//")[2].partition("/")[0].rpartition("@")[2].lower() for url in urls)
+    return f"{user}@{','.join(sorted(set(hosts)))}"
+
+
+def is_for(profile: Profile, urls: Sequence[str]) -> bool:
+    """Return True if the URLs are those of the profile, or some of them, or it has none."""
+    own = {url.rstrip("/") for url in profile.urls}
+    return not own or {url.rstrip("/") for url in urls} <= own
+
+
+def profile_secret(profile: Profile, name: str) -> Secret | None:
+    """Return the password or the token that a file or a command of the profile gives, or None."""
+    file = profile.path(f"{name}_file")
+    if file is not None:
+        return read_secret(file, f"{name}_file of profile {profile.name}")
+    command = profile.password_command if name == "password" else None
+    if command is None:
+        return None
+    return run_password_command(command, f"password_command of profile {profile.name}")
+
+
+def _missing_settings(options: Mapping[str, Any], profile: Profile | None) -> str | None:
+    """Return which settings are missing and where to give them, or None."""
+    has_user = bool(options.keys() & {"username", "token", "client_cert"})
+    if not options.get("url"):
+        user = "" if has_user else " and --user (REDIS_ENTERPRISE_USER)"
+        names = ", ".join(profile_names())
+        if profile is not None:
+            other = f", or add a url to profile {profile.name}"
+        else:
+            other = f", or --profile ({names})" if names else ""
+        return (
+            f"no cluster is named: give --url (REDIS_ENTERPRISE_URL){user}{other}, or run "
+            "`redis-actions login`; `redis-actions demo` needs no cluster"
+        )
+    if has_user:
+        return None
+    return (
+        "no user is named: give --user (REDIS_ENTERPRISE_USER), --token-file "
+        "(REDIS_ENTERPRISE_TOKEN) or --client-cert (REDIS_ENTERPRISE_CLIENT_CERT), or run "
+        "`redis-actions login`"
+    )
 
 
 def _profile_setting(profile: Profile, urls: list[str], name: str) -> str:
@@ -89,19 +140,9 @@ def _profile_setting(profile: Profile, urls: list[str], name: str) -> str:
     The secrets of a profile that has URLs, and its TLS settings, are for these URLs only. The
     user's name and the way to authenticate are for other clusters, too.
     """
-    own = {url.rstrip("/") for url in profile.urls}
-    if own and not {url.rstrip("/") for url in urls} <= own and name not in _FOR_ANY_CLUSTER:
+    if name not in _FOR_ANY_CLUSTER and not is_for(profile, urls):
         return ""
-    key = _SECRET_FILES.get(name)
-    if key is None:
+    if name not in {"password", "token"}:
         return profile.setting(name)
-    file = profile.path(key)
-    return "" if file is None else read_secret(file, f"{key} of profile {profile.name}").reveal()
-
-
-def _keyring_password(profile: Profile | None, options: Mapping[str, Any]) -> Secret | None:
-    """Return the password of the user at the first URL for which the keyring has one."""
-    if profile is None or not profile.keyring:
-        return None
-    passwords = (load_password(keyring_account(options["username"], url)) for url in options["url"])
-    return next(filter(None, passwords), None)
+    secret = profile_secret(profile, name)
+    return "" if secret is None else secret.reveal()

@@ -1,4 +1,4 @@
-"""Secrets in files, which other users must not be able to read, and in the system's keyring."""
+"""Secrets in files, which other users must not be able to read, in the keyring, and of commands."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import logging
 import os
 import shlex
 import stat
+import subprocess
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from redis_enterprise_actions._client.http.redaction import Secret, as_secret
@@ -14,7 +15,7 @@ from redis_enterprise_actions._model.errors import UsageError
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from io import BufferedReader
     from pathlib import Path
     from types import ModuleType
@@ -27,6 +28,7 @@ _ALL_READ: Final = 0o004
 _HAS_MODES = os.name == "posix"
 _T = TypeVar("_T")
 _SERVICE: Final = "redis-actions"
+_COMMAND_TIMEOUT: Final = 30.0  # seconds; the command may ask the user for a passphrase
 
 
 class FileSafety(enum.Enum):
@@ -126,6 +128,39 @@ def _check_safety(stream: BufferedReader, file: Path, what: str) -> None:
         _log.warning("%s: every user of this machine may read %s", what, file, extra=fields)
 
 
+def run_password_command(words: Sequence[str], what: str) -> Secret:
+    """Return the first line that a command prints. The command runs without a shell.
+
+    `what` names the setting for messages. The command may ask the user on the terminal. Raises
+    `UsageError` if the command fails, or takes more than 30 s; the error has nothing of its output.
+    """
+    problem = "gave no password: the first line of its output is empty"
+    try:
+        done = subprocess.run(  # noqa: S603 - the user's own command
+            words, stdout=subprocess.PIPE, timeout=_COMMAND_TIMEOUT, check=False
+        )
+        first = done.stdout.split(b"\n", 1)[0].rstrip(b"\r").decode()
+    except OSError as error:
+        problem = f"cannot be run: {words[0]}: {error.strerror}"
+    except subprocess.TimeoutExpired:  # it holds the output
+        problem = f"took more than {_COMMAND_TIMEOUT:g} s: {words[0]}"
+    except ValueError:  # an UnicodeError, which holds the password, or a NUL in the command
+        problem = "cannot be used: a NUL is in it, or its output is not UTF-8"
+    else:
+        if done.returncode < 0:
+            problem = f"was ended by signal {-done.returncode}: {words[0]}"
+        elif done.returncode:
+            problem = f"failed: {words[0]} exited with {done.returncode}"
+        elif first:
+            return Secret(first)
+    raise UsageError(f"{what} {problem}")
+
+
+def check_keyring(account: str) -> None:
+    """Raise `UsageError` if the keyring cannot keep passwords."""
+    _use_keyring(lambda keyring: keyring.get_password(_SERVICE, account))
+
+
 def load_password(account: str) -> Secret | None:
     """Return the password of an account, or None if the keyring does not have it."""
     return _use_keyring(lambda keyring: as_secret(keyring.get_password(_SERVICE, account)))
@@ -151,7 +186,9 @@ def _use_keyring(call: Callable[[ModuleType], _T]) -> _T:
     except ImportError:
         raise UsageError("the keyring needs a library: pip install keyring") from None
     try:
-        return call(keyring)
+        if keyring.get_keyring().priority > 0:  # that of a backend which keeps nothing is -1 or 0
+            return call(keyring)
+        problem = "this machine has no keyring that can be used"
     except (keyring.errors.KeyringError, OSError) as error:
         problem = f"the system's keyring cannot be used: {type(error).__name__}"
     raise UsageError(problem)  # without a cause, whose message may hold the password
