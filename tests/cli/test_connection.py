@@ -10,11 +10,7 @@ import pytest
 
 from redis_enterprise_actions import ActionsClient, UsageError
 from redis_enterprise_actions._cli.arguments import parse_arguments
-from redis_enterprise_actions._cli.connection import (
-    account_from_args,
-    client_from_args,
-    read_new_password,
-)
+from redis_enterprise_actions._cli.connection import ask_password, client_from_args
 from redis_enterprise_actions._client.config.secrets import save_password
 from redis_enterprise_actions._client.http.redaction import Secret
 from tests.secrecy import leaks_of
@@ -107,7 +103,7 @@ class TestProfile:
         options = ("--url", "https://other") if option else ()
         monkeypatch.setenv("REDIS_ENTERPRISE_URL", "https://other")
 
-        with pytest.raises(UsageError, match=r"^no password"):
+        with pytest.raises(UsageError, match=r"^no password of ops2? is known"):
             client_with("--profile", "prod", *options)
         for own in ("https://n2:9443", f"{URL}/"):
             assert credentials_of(client_with("--profile", "prod", "--url", own)) == f"ops:{SECRET}"
@@ -132,7 +128,7 @@ class TestProfile:
         """A password file without a user is wrong usage, also with a profile."""
         (folder / "config.toml").write_text(f'[profiles.p]\nurl = "{URL}"\n')
 
-        with pytest.raises(UsageError, match="needs --user"):
+        with pytest.raises(UsageError, match=r"^no user is named: give --user"):
             client_with("--profile", "p", "--password-file", str(folder / "password"))
 
     def test_secrecy(self, folder: Path) -> None:
@@ -183,54 +179,46 @@ class TestKeyring:
         (folder / "config.toml").write_text(text)
 
     async def test_found(self, memory_keyring: MemoryKeyring) -> None:
-        """The password is that of the user at the first host that has one."""
-        save_password("ops@n2:9443", Secret(SECRET))
-        assert credentials_of(client_with("--profile", "prod")) == f"ops:{SECRET}"
+        """The password is one for all URLs of the profile, whichever of them are used."""
+        save_password("ops@n1:9443,n2:9443", Secret(SECRET))
 
-        save_password("ops@n1:9443", Secret(OTHER))
-        assert credentials_of(client_with("--profile", "prod")) == f"ops:{OTHER}"
+        for options in ((), ("--url", "https://n2:9443")):
+            client = client_with("--profile", "prod", *options)
+            assert credentials_of(client) == f"ops:{SECRET}"
 
     async def test_other_cluster(self, memory_keyring: MemoryKeyring) -> None:
         """The password is not sent to another host, nor used for another user."""
-        save_password("ops@n1:9443", Secret(SECRET))
+        save_password("ops@n1:9443,n2:9443", Secret(SECRET))
 
         for options in (("--url", "https://other"), ("--user", "ops2")):
-            with pytest.raises(UsageError, match=r"^no password"):
+            with pytest.raises(UsageError, match=r"^no password of ops2? is known"):
                 client_with("--profile", "prod", *options)
 
-    @pytest.mark.parametrize(
-        ("options", "account"),
-        [
-            (["--profile", "prod"], "ops@n1:9443"),
-            (["--url", "https://Me:x@Other.example.com/v1", "--user", "u"], "u@other.example.com"),
-            (["--profile", "prod", "--user", "u@example.com"], "u@example.com@n1:9443"),
-        ],
-        ids=["profile", "options", "both"],
-    )
-    def test_account(self, options: list[str], account: str) -> None:
-        """The account consists of the user and the cluster of the client."""
-        assert account_from_args(parse_arguments(["login", *options])) == account
 
-    def test_account_of_the_environment(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """The account can come from the environment."""
-        monkeypatch.setenv("REDIS_ENTERPRISE_URL", f"{URL} https://n2")
-        monkeypatch.setenv("REDIS_ENTERPRISE_USER", "u")
+@pytest.mark.parametrize(
+    ("urls", "prompt"),
+    [
+        (["https://cluster.example.com:9443"], "cluster.example.com:9443"),
+        (["https://Me:x@n1:9443/v1", "https://n2:9443/"], "n1:9443, n2:9443"),
+        (["n1"], "n1"),
+    ],
+)
+def test_prompt(monkeypatch: pytest.MonkeyPatch, urls: list[str], prompt: str) -> None:
+    """The prompt names the user and the hosts, on one line, and an empty answer is an error."""
+    prompts: list[str] = []
+    answers = [SECRET, ""]
 
-        assert account_from_args(parse_arguments(["login"])) == "u@n1:9443"
+    def answer(text: str) -> str:
+        prompts.append(text)
+        return answers.pop(0)
 
-    def test_no_account(self) -> None:
-        """Without a user there is no account."""
-        with pytest.raises(UsageError, match="--user"):
-            account_from_args(parse_arguments(["login", "--url", URL]))
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("getpass.getpass", answer)
 
-    def test_new_password(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A password to store comes from a file or a prompt, not from the environment."""
-        monkeypatch.setenv("REDIS_ENTERPRISE_PASSWORD", OTHER)
-        by_file = parse_arguments(["login", "--password-file", str(folder / "password")])
-
-        assert read_new_password(by_file) == Secret(SECRET)
-        with pytest.raises(UsageError, match=r"^no password"):
-            read_new_password(parse_arguments(["login"]))
+    assert ask_password("ops\n@example.com", urls) == Secret(SECRET)
+    assert prompts == [f"Password for ops @example.com at {prompt}: "]
+    with pytest.raises(UsageError, match=r"^no password was given$"):
+        ask_password("ops", urls)
 
 
 class TestWrongNames:

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from redis_enterprise_actions.testing import FakeCluster
-    from tests.memory_keyring import MemoryKeyring
     from tests.threaded_cluster import ThreadedCluster
 
 SECRET = "hunter2-hunter2"
@@ -514,12 +513,16 @@ class TestConnection:
             monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
             monkeypatch.setattr("getpass.getpass", leave)
             assert main(["list"]) == code
-        assert capsys.readouterr().err == "redis-actions: no password\ninterrupted\n"
+        assert capsys.readouterr().err == "redis-actions: no password was given\ninterrupted\n"
 
     def test_file_without_user(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         """A password file without a user's name is wrong usage."""
-        assert main(["list", "--password-file", str(tmp_path / "password")]) == 2
-        assert "needs --user" in capsys.readouterr().err
+        (tmp_path / "password").write_text(SECRET)
+        (tmp_path / "password").chmod(0o600)
+        options = ["--url", "https://n1", "--password-file", str(tmp_path / "password")]
+
+        assert main(["list", *options]) == 2
+        assert "no user is named: give --user" in capsys.readouterr().err
 
     @pytest.mark.parametrize(
         ("content", "expected"),
@@ -608,7 +611,7 @@ class TestConnection:
     def test_no_cluster(self, capsys: pytest.CaptureFixture[str]) -> None:
         """Without a URL the error names the variable to set."""
         assert main(["list"]) == 2
-        assert "REDIS_ENTERPRISE_URL is not set" in capsys.readouterr().err
+        assert "give --url (REDIS_ENTERPRISE_URL) and --user" in capsys.readouterr().err
 
     @pytest.mark.parametrize(
         "arguments",
@@ -972,78 +975,3 @@ def test_demo(lines: Callable[[], list[str]]) -> None:
     """`demo` waits for several actions at once, one of which fails, and exits with 0."""
     assert main(["demo"]) == 0
     assert lines()[-1].startswith("4 completed, 1 failed (as planned), in ")
-
-
-# --- profiles, login, logout ---
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Create a folder with a file of profiles, and one with a password."""
-    monkeypatch.setenv("REDIS_ACTIONS_CONFIG", str(tmp_path / "config.toml"))
-    (tmp_path / "config.toml").write_text(
-        'default = "b"\n[profiles.a]\nkeyring = true\n'
-        '[profiles.b]\nurl = ["https://n1", "https://n2"]\nuser = "ops"\nkeyring = true\n'
-    )
-    (tmp_path / "password").write_text(SECRET)
-    (tmp_path / "password").chmod(0o600)
-    return tmp_path
-
-
-def test_profiles(folder: Path, lines: Callable[[], list[str]]) -> None:
-    """`profiles` prints each profile with its cluster, its user, and a mark for the default."""
-    assert main(["profiles"]) == 0
-    assert lines() == ["a\t-\t-\t-", "b\thttps://n1 https://n2\tops\tdefault"]
-
-
-def test_no_profiles(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Without profiles, the error names the file in which they would be."""
-    (folder / "config.toml").write_text("")
-
-    assert main(["profiles"]) == 2
-    assert capsys.readouterr().err == (
-        f"redis-actions: there are no profiles in {folder / 'config.toml'}\n"
-    )
-
-
-@pytest.mark.enable_socket
-def test_login(folder: Path, memory_keyring: MemoryKeyring, lines: Callable[[], list[str]]) -> None:
-    """A password is stored under user and host, and removed; it is never printed."""
-    assert main(["login", "--password-file", str(folder / "password")]) == 0
-    assert memory_keyring.passwords == {("redis-actions", "ops@n1"): SECRET}
-    assert main(["logout"]) == 0
-    assert memory_keyring.passwords == {}
-    assert lines() == [
-        "stored the password of ops@n1 in the keyring, for profiles with keyring = true",
-        "removed the password of ops@n1 from the keyring",
-    ]
-
-
-def test_logout_of_nothing(
-    folder: Path, memory_keyring: MemoryKeyring, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Removing a password that is not there is an error."""
-    assert main(["logout"]) == 2
-    assert "the keyring has no password of ops@n1" in capsys.readouterr().err
-
-
-def test_login_prompt(
-    folder: Path,
-    memory_keyring: MemoryKeyring,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    """On a terminal `login` asks for the password; Ctrl-C changes nothing."""
-    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
-    monkeypatch.setattr("getpass.getpass", lambda _: SECRET)
-    assert main(["login"]) == 0
-    assert memory_keyring.passwords == {("redis-actions", "ops@n1"): SECRET}
-    memory_keyring.passwords.clear()
-
-    def leave(_: str) -> str:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("getpass.getpass", leave)
-    assert main(["login"]) == 130
-    assert memory_keyring.passwords == {}
-    assert SECRET not in "".join(capsys.readouterr())

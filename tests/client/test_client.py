@@ -951,8 +951,8 @@ class TestFromEnv:
             assert await client.list_actions() == []
 
     def test_no_url(self) -> None:
-        """Without a URL there is no cluster."""
-        with pytest.raises(UsageError, match="REDIS_ENTERPRISE_URL is not set"):
+        """Without any settings, the error names the variables of all that are needed."""
+        with pytest.raises(UsageError, match="set REDIS_ENTERPRISE_URL and REDIS_ENTERPRISE_USER"):
             ActionsClient.from_env()
 
     @pytest.mark.parametrize("value", ["1", "true", "TRUE", "yes", "on"])

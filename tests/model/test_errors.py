@@ -237,14 +237,15 @@ ERRORS: list[tuple[RedisActionsError, str]] = [
     (
         UntrustedCertificate("GET", "/v1/actions", reason="self-signed certificate"),
         "GET /v1/actions: the certificate of the cluster is not trusted: self-signed certificate. "
-        "Pass the certificate of its CA as ca_cert= (REDIS_ENTERPRISE_CA_CERT) and use a name that "
-        "the certificate has, or pin it with fingerprint= (REDIS_ENTERPRISE_FINGERPRINT)",
+        "Pass the certificate of its CA as ca_cert= (--ca-cert, REDIS_ENTERPRISE_CA_CERT) and use "
+        "a name that the certificate has, or pin it with fingerprint= (--fingerprint, "
+        "REDIS_ENTERPRISE_FINGERPRINT)",
     ),
     (
         pin_mismatch(),
         "GET /v1/actions: the certificate of https://n1:9443 is not the pinned one: its "
         "fingerprint is AB:CD. If the cluster's certificate was changed, pin the new one with "
-        "fingerprint= (REDIS_ENTERPRISE_FINGERPRINT)",
+        "fingerprint= (--fingerprint, REDIS_ENTERPRISE_FINGERPRINT)",
     ),
     (
         ClientCertificateRefused(
@@ -252,7 +253,7 @@ ERRORS: list[tuple[RedisActionsError, str]] = [
         ),
         "GET /v1/actions: the cluster at https://n1:9443 does not accept the client certificate: "
         "CERTIFICATE_REQUIRED. Pass the one of a cluster user as client_cert= "
-        "(REDIS_ENTERPRISE_CLIENT_CERT)",
+        "(--client-cert, REDIS_ENTERPRISE_CLIENT_CERT)",
     ),
     (
         ClusterUnreachable(

@@ -294,12 +294,13 @@ class UntrustedCertificate(ClusterUnreachable):
             return (
                 f"{whose} is not the pinned one: its fingerprint is "
                 f"{self.fingerprint}. If the cluster's certificate was changed, pin the new one "
-                "with fingerprint= (REDIS_ENTERPRISE_FINGERPRINT)"
+                "with fingerprint= (--fingerprint, REDIS_ENTERPRISE_FINGERPRINT)"
             )
         return (
             f"{whose} is not trusted: {one_line(self.reason)}. "
-            "Pass the certificate of its CA as ca_cert= (REDIS_ENTERPRISE_CA_CERT) and use a name "
-            "that the certificate has, or pin it with fingerprint= (REDIS_ENTERPRISE_FINGERPRINT)"
+            "Pass the certificate of its CA as ca_cert= (--ca-cert, REDIS_ENTERPRISE_CA_CERT) and "
+            "use a name that the certificate has, or pin it with fingerprint= (--fingerprint, "
+            "REDIS_ENTERPRISE_FINGERPRINT)"
         )
 
 
@@ -313,7 +314,8 @@ class ClientCertificateRefused(ClusterUnreachable):
         at = f" at {', '.join(self.nodes)}" if self.nodes else ""
         return (
             f"the cluster{at} does not accept the client certificate: {one_line(self.reason)}. "
-            "Pass the one of a cluster user as client_cert= (REDIS_ENTERPRISE_CLIENT_CERT)"
+            "Pass the one of a cluster user as client_cert= (--client-cert, "
+            "REDIS_ENTERPRISE_CLIENT_CERT)"
         )
 
 

@@ -154,11 +154,38 @@ def test_completed(
     assert completed(monkeypatch, arguments, **variables) == settings
 
 
-@pytest.mark.parametrize("variables", [{}, {"URL": ""}, {"URL": " "}])
-def test_no_url(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) -> None:
-    """Options without a URL are wrong usage."""
-    with pytest.raises(UsageError, match="REDIS_ENTERPRISE_URL is not set"):
-        completed(monkeypatch, {}, **variables)
+ALL = (
+    "REDIS_ENTERPRISE_URL and REDIS_ENTERPRISE_USER and REDIS_ENTERPRISE_PASSWORD "
+    "(or REDIS_ENTERPRISE_TOKEN)"
+)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "missing"),
+    [
+        ({}, {}, ALL),
+        ({}, {"URL": ""}, ALL),
+        ({}, {"URL": " ", "CA_CERT": "c"}, ALL),
+        ({}, {"USER": "u"}, "REDIS_ENTERPRISE_URL and REDIS_ENTERPRISE_PASSWORD"),
+        ({}, {"USER": "u", "PASSWORD": "p"}, "REDIS_ENTERPRISE_URL"),
+        ({}, {"TOKEN": "t"}, "REDIS_ENTERPRISE_URL"),
+        ({}, {"CLIENT_CERT": "c"}, "REDIS_ENTERPRISE_URL"),
+        ({}, {"URL": URL, "USER": "u"}, "REDIS_ENTERPRISE_PASSWORD"),
+        ({}, {"URL": URL, "PASSWORD": "p"}, "REDIS_ENTERPRISE_USER"),
+        ({"url": URL, "username": "u"}, {"CLIENT_CERT": "c"}, "REDIS_ENTERPRISE_PASSWORD"),
+    ],
+)
+def test_missing(
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: dict[str, object],
+    variables: dict[str, str],
+    missing: str,
+) -> None:
+    """All variables that are missing are named at once."""
+    with pytest.raises(UsageError) as caught:
+        completed(monkeypatch, arguments, **variables)
+
+    assert str(caught.value) == f"settings are missing: set {missing}"
 
 
 def test_invalid_switch(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -197,12 +224,12 @@ def test_wrong_name(
 
 
 @pytest.mark.parametrize(
-    "name", ["USER", "COLOUR", "SERVICE_HOST", "SERVICE_PORT", "PORT", "PORT_9443_TCP_ADDR"]
+    "name", ["AUTH", "COLOUR", "SERVICE_HOST", "SERVICE_PORT", "PORT", "PORT_9443_TCP_ADDR"]
 )
 def test_other_names(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, name: str
 ) -> None:
     """Known variables and those of other programs, such as Kubernetes, cause no warning."""
-    completed(monkeypatch, {"url": URL}, **{name: "x"})
+    completed(monkeypatch, {"url": URL, "password": "x"}, USER="u", **{name: "x"})
 
     assert caplog.messages == []

@@ -247,6 +247,32 @@ def test_table_has_all_paths() -> None:
     assert set(KEYS_OF_FILES) == _profiles._FILES
 
 
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("\"pass show 'a b'\"", ["pass", "show", "a b"]),
+        ('["op", "read", "op://a b"]', ["op", "read", "op://a b"]),
+    ],
+    ids=["text", "words"],
+)
+def test_password_command(write: Write, value: str, words: list[str]) -> None:
+    """A command is a text that is split as a shell does, or its words."""
+    write(f"[profiles.p]\npassword_command = {value}\n")
+    profile = load_profile("p")
+
+    assert profile is not None
+    assert profile.password_command == words
+
+
+def test_may_be_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A file that REDIS_ACTIONS_CONFIG names may be missing for who is about to write it."""
+    monkeypatch.setenv("REDIS_ACTIONS_CONFIG", str(tmp_path / "none.toml"))
+
+    assert load_profiles(may_be_missing=True) == ([], None)
+    with pytest.raises(UsageError, match="there is no such file"):
+        load_profiles()
+
+
 class TestInvalid:
     """Errors about a file name its keys, and quote no value."""
 
@@ -271,7 +297,7 @@ class TestInvalid:
     @pytest.mark.parametrize(
         ("line", "expected"),
         [
-            (f'password = "{SECRET}"', "password: a secret is not kept in this file, but in pass"),
+            (f'password = "{SECRET}"', "password: a secret is not kept in this file, but in the k"),
             (f'token = "{SECRET}"', "token: a secret is not kept in this file"),
             (f'pass = "{SECRET}"', "pass is unknown; there are url, user, password_file"),
             (f'ca_file = "{SECRET}"', "ca_file is unknown; did you mean ca_cert?"),
@@ -289,6 +315,14 @@ class TestInvalid:
             (f'url = "https://ops:{SECRET}@n1"', "url is not a URL or a list of them, without a"),
             ("trusted_hosts = [[]]", "trusted_hosts is not a text or a list of texts"),
             (f'keyring = "{SECRET}"', "keyring is not true or false"),
+            ("password_command = 5", "password_command is not a command, such as"),
+            ('password_command = " "', "password_command is not a command, such as"),
+            ('password_command = ["pass", ""]', "password_command is not a command, such as"),
+            ('password_command = "pass \'"', "password_command is not a command, such as"),
+            (
+                'password_file = "f"\npassword_command = "pass"',
+                "password_command: there is a password_file, too",
+            ),
             (f'auth = "{SECRET}"', 'auth is not "basic" or "jwt"'),
             ("auth = []", 'auth is not "basic" or "jwt"'),
         ],

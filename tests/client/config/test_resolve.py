@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from redis_enterprise_actions import ActionsClient, UsageError
+from redis_enterprise_actions._client.config.profiles import load_profile
 from redis_enterprise_actions._client.config.resolve import (
-    keyring_account,
+    account_of,
     profile_options,
     resolve_options,
 )
@@ -39,8 +40,13 @@ url = "{URLS[0]}"
 token_file = "password"
 insecure = true
 
+[profiles.command]
+url = {URLS}
+user = "ops"
+password_command = ["printf", "{SECRET}\\nmore"]
+
 [profiles.keyring]
-url = "{URLS[0]}"
+url = {URLS}
 user = "ops"
 keyring = true
 
@@ -75,6 +81,22 @@ class TestProfileOptions:
         }
         assert profile_options("token") == {"url": URLS[:1], "token": SECRET, "verify": False}
 
+    @pytest.mark.prints_password
+    def test_command(self) -> None:
+        """The password is what the profile's command prints, and only for the profile's URLs."""
+        assert profile_options("command") == {"url": URLS, "username": "ops", "password": SECRET}
+        with pytest.raises(UsageError, match="no password of ops is known"):
+            resolve_options({"url": ["https://other"]}, "command")
+
+    def test_command_is_not_needed(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The command does not run if another source has the password."""
+        text = PROFILES.replace('["printf"', f'["touch", "{folder}/ran"')
+        (folder / "config.toml").write_text(text)
+        monkeypatch.setenv("REDIS_ENTERPRISE_PASSWORD", SECRET)
+
+        assert profile_options("command")["password"] == SECRET
+        assert not (folder / "ran").exists()
+
     async def test_client(self) -> None:
         """A client can be made of the options as they are."""
         async with ActionsClient(**profile_options("token")) as client:
@@ -106,16 +128,15 @@ class TestProfileOptions:
     @pytest.mark.enable_socket
     def test_keyring(self, memory_keyring: MemoryKeyring) -> None:
         """A password in the keyring is found; without one there is no prompt, but an error."""
-        with pytest.raises(UsageError, match=r"^no password: set REDIS_ENTERPRISE_PASSWORD, or"):
+        with pytest.raises(UsageError) as caught:
             profile_options("keyring")
-        save_password("ops@n1:9443", Secret(SECRET))
+        assert str(caught.value) == (
+            "no password of ops is known: set REDIS_ENTERPRISE_PASSWORD, give --password-file, or "
+            "run `redis-actions login --profile keyring`"
+        )
+        save_password("ops@n1:9443,n2:9443", Secret(SECRET))
 
         assert profile_options("keyring")["password"] == SECRET
-
-    def test_no_url(self) -> None:
-        """A profile without a URL needs that of the environment."""
-        with pytest.raises(UsageError, match="REDIS_ENTERPRISE_URL is not set, and the profile"):
-            profile_options("user")
 
     def test_unknown(self) -> None:
         """An unknown profile is wrong usage."""
@@ -128,7 +149,7 @@ def test_origins(monkeypatch: pytest.MonkeyPatch, memory_keyring: MemoryKeyring)
     """Each option has its origin, and no `repr` shows a secret."""
     monkeypatch.setenv("REDIS_ENTERPRISE_USER", "ops2")
     arguments = {"ca_cert": "mine.pem", "verify": None}
-    resolved = resolve_options(arguments, "keyring", lambda: Secret(SECRET))
+    resolved = resolve_options(arguments, "keyring", lambda *_: Secret(SECRET))
 
     assert resolved.origins == {
         "ca_cert": "an option",
@@ -140,6 +161,75 @@ def test_origins(monkeypatch: pytest.MonkeyPatch, memory_keyring: MemoryKeyring)
     assert secrets_in(repr(resolved)) == []
 
 
-def test_keyring_account() -> None:
-    """The account is the user at the host of a URL, without what may be secret."""
-    assert keyring_account("u", "https://Me:x@Other.example.com/v1") == "u@other.example.com"
+MISSING = "give --url (REDIS_ENTERPRISE_URL) and --user (REDIS_ENTERPRISE_USER)"
+START = "or run `redis-actions login`; `redis-actions demo` needs no cluster"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "profile", "config", "expected"),
+    [
+        ({}, None, "", f"no cluster is named: {MISSING}, {START}"),
+        (
+            {},
+            None,
+            "[profiles.a]\n[profiles.b]\n",
+            f"no cluster is named: {MISSING}, or --profile (a, b), {START}",
+        ),
+        (
+            {},
+            "user",
+            PROFILES,
+            "no cluster is named: give --url (REDIS_ENTERPRISE_URL), or add a url to profile user, "
+            f"{START}",
+        ),
+        (
+            {"token": "t"},
+            None,
+            "",
+            f"no cluster is named: give --url (REDIS_ENTERPRISE_URL), {START}",
+        ),
+        (
+            {"url": URLS},
+            None,
+            "",
+            "no user is named: give --user (REDIS_ENTERPRISE_USER), --token-file "
+            "(REDIS_ENTERPRISE_TOKEN) or --client-cert (REDIS_ENTERPRISE_CLIENT_CERT), or run "
+            "`redis-actions login`",
+        ),
+        (
+            {"url": URLS, "username": "u"},
+            None,
+            "",
+            "no password of u is known: set REDIS_ENTERPRISE_PASSWORD, give --password-file, or "
+            "run `redis-actions login`",
+        ),
+    ],
+    ids=["nothing", "profiles", "profile without url", "token", "url", "no password"],
+)
+def test_missing(
+    folder: Path, arguments: dict[str, object], profile: str | None, config: str, expected: str
+) -> None:
+    """What is missing is named at once, by option and variable, with where to start."""
+    (folder / "config.toml").write_text(config)
+
+    with pytest.raises(UsageError) as caught:
+        resolve_options(arguments, profile)
+    assert str(caught.value) == expected
+
+
+@pytest.mark.parametrize(
+    ("urls", "profile", "account"),
+    [
+        (["https://Me:x@Other.example.com/v1"], None, "u@other.example.com"),
+        (["https://n2", "https://n1/", "https://n2/"], None, "u@n1,n2"),
+        (URLS[1:], "keyring", "u@n1:9443,n2:9443"),
+        ([], "keyring", "u@n1:9443,n2:9443"),
+        (["https://other"], "keyring", "u@other"),
+        (["https://other"], "user", "u@other"),
+    ],
+)
+def test_account(urls: list[str], profile: str | None, account: str) -> None:
+    """A profile's URLs have one account, and another cluster has its own, without secrets."""
+    found = None if profile is None else load_profile(profile)
+
+    assert account_of("u", urls, found) == account

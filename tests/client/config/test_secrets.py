@@ -10,18 +10,22 @@ import threading
 from pathlib import Path
 
 import keyring
+import keyring.backends.fail
+import keyring.backends.null
 import keyring.errors
 import pytest
 
 from redis_enterprise_actions import UsageError
 from redis_enterprise_actions._client.config.secrets import (
     FileSafety,
+    check_keyring,
     check_owner,
     delete_password,
     file_safety,
     load_password,
     problem_with_owner,
     read_secret,
+    run_password_command,
     save_password,
 )
 from redis_enterprise_actions._client.http.redaction import Secret
@@ -32,6 +36,7 @@ from tests.secrecy import leaks_of
 SECRET = "hunter2-hunter2"
 ACCOUNT = "ops@n1:9443"
 
+prints_password = pytest.mark.prints_password  # the user's command does
 posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
 
 
@@ -212,4 +217,72 @@ def test_no_keyring_library(monkeypatch: pytest.MonkeyPatch) -> None:
 
     with pytest.raises(UsageError) as caught:
         load_password(ACCOUNT)
-    assert "pip install keyring" in str(caught.value)
+    assert str(caught.value) == "the keyring needs a library: pip install keyring"
+
+
+def test_no_backend(memory_keyring: MemoryKeyring) -> None:
+    """A keyring that forgets passwords, or is a placeholder, is wrong usage."""
+    for backend in (keyring.backends.null.Keyring(), keyring.backends.fail.Keyring()):
+        keyring.set_keyring(backend)
+        with pytest.raises(UsageError, match="this machine has no keyring that can be used"):
+            check_keyring(ACCOUNT)
+    keyring.set_keyring(Locked())
+    with pytest.raises(UsageError, match="cannot be used: NoKeyringError"):
+        check_keyring(ACCOUNT)
+
+
+@prints_password
+@pytest.mark.parametrize(
+    "output", [SECRET, f"{SECRET}\n", f"{SECRET}\r\nurl: x\n", f"{SECRET}\n\xff"], ids=repr
+)
+def test_command(output: str) -> None:
+    """The password is the first line that the command prints."""
+    words = [sys.executable, "-c", f"import os; os.write(1, {output.encode('latin-1')!r})"]
+
+    assert run_password_command(words, "it") == Secret(SECRET)
+
+
+FAILING = f"print('{SECRET}'); raise SystemExit(3)"
+KILLED = f"import os; print('{SECRET}', flush=True); os.kill(os.getpid(), 9)"
+
+
+@prints_password
+@posix
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        ([sys.executable, "-c", FAILING], f"failed: {sys.executable} exited with 3"),
+        ([sys.executable, "-c", KILLED], f"was ended by signal 9: {sys.executable}"),
+        (["/nowhere/pass", "x"], "cannot be run: /nowhere/pass: No such file or directory"),
+        (["true"], "gave no password: the first line of its output is empty"),
+        (["printf", f"\\n{SECRET}"], "gave no password: the first line of its output is empty"),
+        (
+            ["printf", f"\\377{SECRET}"],
+            "cannot be used: a NUL is in it, or its output is not UTF-8",
+        ),
+        (["tr\0ue"], "cannot be used: a NUL is in it, or its output is not UTF-8"),
+    ],
+    ids=["exit code", "signal", "not found", "nothing", "empty line", "bytes", "NUL"],
+)
+def test_failing_command(words: list[str], problem: str) -> None:
+    """A command that fails is wrong usage; the error says how it ended, and not what it printed."""
+    with pytest.raises(UsageError) as caught:
+        run_password_command(words, "password_command of profile p")
+
+    assert str(caught.value) == f"password_command of profile p {problem}"
+    assert leaks_of(caught.value) == []
+
+
+@prints_password
+def test_slow_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command that takes too long is ended, and the error has nothing of its output."""
+    monkeypatch.setattr("redis_enterprise_actions._client.config.secrets._COMMAND_TIMEOUT", 0.2)
+    words = [
+        sys.executable, "-c",
+        f"import time; print('{SECRET}', flush=True); time.sleep(600)",
+    ]  # fmt: skip
+
+    with pytest.raises(UsageError) as caught:
+        run_password_command(words, "it")
+    assert str(caught.value) == f"it took more than 0.2 s: {sys.executable}"
+    assert leaks_of(caught.value) == []

@@ -22,12 +22,12 @@ REDIS_ACTIONS_CONFIG is set; on Windows, in %APPDATA%\\redis-actions:
   user = "ops@example.com"
   password_command = "pass show redis/prod"
 
-A profile may have: url, user, password_file, password_command, token_file, keyring, auth, ca_cert, \
-fingerprint, insecure, client_cert, client_key, trusted_hosts, request_timeout. Relative paths are \
-relative to the folder of the file. The file holds no password; a file that holds one must not be \
-readable by other users. password_command runs without a shell, for 30s at most; the first line of \
-its output is the password. Options override environment variables, which override the profile. A profile's \
-secrets, and the certificates that it trusts, apply to its own URLs only.
+A profile may have: url, user, password_file, password_command, token_file, keyring, auth, \
+ca_cert, fingerprint, insecure, client_cert, client_key, trusted_hosts, request_timeout. Relative \
+paths are relative to the folder of the file. The file holds no password; a file that holds one \
+must not be readable by other users. password_command runs without a shell, for 30s at most; the \
+first line that it prints is the password. Options override environment variables, which override \
+the profile. A profile's secrets, and the certificates that it trusts, apply to its own URLs only.
 
 This command prints name, URLs, user, and default or -, between tabs."""
 

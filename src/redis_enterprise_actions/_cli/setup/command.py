@@ -27,9 +27,8 @@ from redis_enterprise_actions._client.config.secrets import (
 from redis_enterprise_actions._client.http.connect import transport_for
 from redis_enterprise_actions._client.wire.actions import read_actions
 from redis_enterprise_actions._client.wire.error_body import foreign_404, is_api_error
-from redis_enterprise_actions._model.errors import AuthenticationError, UsageError
+from redis_enterprise_actions._model.errors import RequestError, UsageError
 from redis_enterprise_actions._model.text import one_line
-
 
 
 if TYPE_CHECKING:
@@ -84,9 +83,12 @@ async def _log_in(profile: Profile, options: ClientOptions, password: Secret | N
     transport = transport_for(**options)
     try:
         await transport.get(_TRIED, permission=_PERMISSION, decode=_check_reply)
-    except AuthenticationError as error:
-        if error.status != 403:
-            raise
+    except RequestError as error:
+        if getattr(error, "status", None) != 403:
+            advice = "" if error.advice is None else f"{error.advice}. "
+            print_error(f"redis-actions: {error}")
+            print_error(f"{advice}Nothing was written.")
+            return error.outcome.exit_code
         print_error(f"redis-actions: warning: {error}")
     finally:
         await transport.close()

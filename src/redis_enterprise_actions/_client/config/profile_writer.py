@@ -51,16 +51,16 @@ def save_profile(profile: Profile) -> bool:
             old = file.read_bytes().decode("utf-8-sig")
         new = with_profile(old, profile.name, profile.table, default)
         if new is None:
+            table = "; ".join(_table_text(profile.name, profile.table).splitlines())
             raise UsageError(
-                f"{file} has an unusual form, which stays as it is: write profile {profile.name} "
-                f"there yourself, as a table:\n{_table_text(profile.name, profile.table)}"
+                f"{file} has an unusual form, and stays as it is: write there yourself: {table}"
             )
         if new != old:
             write_private(file, new)
     except OSError as error:
         raise UsageError(f"{file} cannot be written: {error.strerror}") from error
     except UnicodeError:  # lone surrogates, which stand for bytes of an argument
-        raise UsageError(f"profile {profile.name!r} cannot be written: it is not UTF-8") from None
+        raise UsageError(f"profile {profile.name!a} has a setting that is not UTF-8") from None
     return profile.name == default
 
 
