@@ -695,7 +695,8 @@ def fake() -> Iterator[dict[str, str]]:
                 found[name] = value
             if line.startswith("redis-actions wait "):
                 found[words[4]] = words[2]
-            if line.startswith("redis-actions wait ") and "never" in line:
+            if line.startswith("redis-actions submit "):
+                found["submit"] = " ".join(words[2:4])
                 break
         yield found
         it.send_signal(signal.SIGINT)
@@ -731,7 +732,14 @@ class TestProcesses:
         run = self.run(fake, "list")
 
         assert (run.returncode, run.stderr) == (0, "")
-        assert len(run.stdout.splitlines()) == 5
+        assert len(run.stdout.splitlines()) >= 5  # and those of `submit`
+
+    def test_submit(self, fake: dict[str, str]) -> None:
+        """The printed call of `submit` works, more than once, and what it starts can be seen."""
+        run = self.run(fake, "submit", *fake["submit"].split(), "--wait", "--timeout", "0.1")
+
+        assert run.returncode == 3
+        assert "SMUpgradeBDB on bdb:3" in self.run(fake, "list").stdout
 
     def test_timeout(self, fake: dict[str, str]) -> None:
         """The exit code for a timeout is 3."""

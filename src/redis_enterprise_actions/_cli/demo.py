@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shlex
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
 from redis_enterprise_actions._client.client import ActionsClient
@@ -49,7 +50,8 @@ async def serve_fake_cluster(port: int, version: Version) -> NoReturn:
         print_line(f"export REDIS_ENTERPRISE_USER={shlex.quote(cluster.username)}")
         print_line(f"export REDIS_ENTERPRISE_PASSWORD={shlex.quote(cluster.password)}")
         print_line("")
-        add = cluster.add_action
+        print_line("# Each of these begins when it is first asked for, also by list.")
+        add = partial(cluster.add_action, when_asked_for=True)
         for uid, note in (
             (add("SMUpdateBDB", Plan(duration=60), shards=(1, 2)), "completes after a minute"),
             (
@@ -77,6 +79,9 @@ async def serve_fake_cluster(port: int, version: Version) -> NoReturn:
             ),
         ):
             print_line(f"redis-actions wait {uid}  # {note}")
+        path = f"/v1/bdbs/{cluster.add_bdb()}/upgrade"
+        cluster.plan("POST", path, Plan(duration=20), times=None)
+        print_line(f"redis-actions submit POST {path}  # starts what completes after 20 s")
         while True:  # noqa: ASYNC110 - there is no event to wait for
             await asyncio.sleep(3600)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from dataclasses import replace
+from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, Final, get_args
 
@@ -257,6 +259,7 @@ class FakeCluster:
         bdb_uid: int | None = None,
         node_uid: int | None = None,
         shards: Sequence[int] = (),
+        when_asked_for: bool = False,
     ) -> str:
         """Start an action that goes as planned, and return its uid.
 
@@ -266,6 +269,8 @@ class FakeCluster:
           "other", none for a task; it exists from now on.
         - `node_uid`: the node that a task runs on.
         - `shards`: the shards on which a running state machine has pending operations.
+        - `when_asked_for`: the action begins when a request first asks for it, for its database or
+          for a list of actions, and not before.
         """
         kind = kind or kind_of(name)
         check_choice(Kind, "kind", kind)
@@ -273,17 +278,20 @@ class FakeCluster:
             raise ValueError(f"version {self.version} shows no {name}: it has no /v2/actions")
         if bdb_uid is None and kind != "task":
             bdb_uid = 1
-        action = start_action(
+        start = partial(
+            start_action,
             name,
             plan,
-            now=loop_time(),
-            uid=uid,
+            uid=uid or str(uuid.uuid4()),
             kind=kind,
             bdb_uid=bdb_uid,
             node_uid=node_uid,
             shards=shards,
         )
+        action = start(now=inf if when_asked_for else loop_time())
         self.actions[action.uid] = action
+        if when_asked_for:
+            self._databases.waiting[action.uid] = lambda now: start(now=now)
         self._databases.add_action(action)
         return action.uid
 
@@ -430,6 +438,7 @@ class FakeCluster:
         Its effects on its database remain.
         """
         del self.actions[uid]
+        self._databases.waiting.pop(uid, None)
 
     def inject(
         self,

@@ -449,7 +449,9 @@ class TestPlaces:
         threaded.cluster.inject(status=403)
 
         assert self.login(threaded, "--user", USER, "--password-command", f"echo {PASSWORD}") == 0
-        assert "warning: GET /v1/actions: the cluster answered 403" in capsys.readouterr().err
+        error = capsys.readouterr().err
+        assert "warning: GET /v1/actions: the cluster answered 403" in error
+        assert "the permission view_status_of_cluster_action" in error
         assert "p" in profiles(file)
 
     def test_empty_list(self, threaded: ThreadedCluster, file: Path) -> None:

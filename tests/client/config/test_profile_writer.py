@@ -86,7 +86,17 @@ class TestText:
                 f'[profiles."p"]\n{LINES}'.replace("\n", "\r\n"),
             ),
         ],
-        ids=["empty", "comment", "append", "no end of line", "replace", "last", "inline", "bracket", "CRLF"],
+        ids=[
+            "empty",
+            "comment",
+            "append",
+            "no end of line",
+            "replace",
+            "last",
+            "inline",
+            "bracket",
+            "CRLF",
+        ],
     )
     def test_change(self, text: str, name: str, default: str | None, expected: str) -> None:
         """A profile is inserted or replaced; comments and other profiles stay."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import TYPE_CHECKING
 
 import pytest
@@ -169,3 +170,43 @@ class TestBodies:
             machine,
             export,
         ]
+
+
+class TestWhenAskedFor:
+    """Actions that begin when a request first asks for them."""
+
+    @pytest.mark.parametrize(
+        "path",
+        ["/v1/actions/{}", "/v2/actions/{}", "/v1/actions", "/v2/actions", "/v1/actions/bdb/2",
+         "/v1/bdbs/2", "/v1/bdbs"],
+    )  # fmt: skip
+    async def test_begins(self, cluster: FakeCluster, call: HttpClient, path: str) -> None:
+        """The first request for the action, for its database or for a list starts its clock."""
+        uid = cluster.add_action("SMDeleteBDB", Plan(duration=60), bdb_uid=2, when_asked_for=True)
+        await asyncio.sleep(100)
+
+        assert cluster.actions[uid].ends_at == math.inf
+        assert (await call("GET", path.format(uid)))[0] == 200
+        asked_at = asyncio.get_running_loop().time()
+        assert cluster.actions[uid].ends_at == pytest.approx(asked_at + 60, abs=0.1)
+        await asyncio.sleep(59)
+        assert 2 in cluster.bdbs
+        await asyncio.sleep(2)
+        assert 2 not in cluster.bdbs
+
+    async def test_others_wait(self, cluster: FakeCluster, call: HttpClient) -> None:
+        """A request for one action does not start another one, nor one for another database."""
+        first, second, export = (
+            cluster.add_action(name, bdb_uid=uid, when_asked_for=True)
+            for name, uid in (("SMUpdateBDB", 1), ("retry_bdb", 2), ("export", 1))
+        )
+        cluster.start_transfer(1, "export")
+        await call("GET", f"/v1/actions/{first}")
+        await call("GET", "/v1/bdbs/3")
+
+        begun = {uid for uid, action in cluster.actions.items() if action.began_at < math.inf}
+        assert begun >= {first}
+        assert not begun & {second, export}
+        cluster.forget(second)
+        assert (await call("GET", "/v1/bdbs"))[0] == 200
+        assert cluster.actions[export].began_at < math.inf

@@ -81,8 +81,13 @@ class ActionRoutes:
         )
 
     def _listed(self) -> list[FakeAction]:
-        """Return the actions that the cluster shows: all but those that have vanished."""
+        """Return the actions that the cluster shows: all but those that have vanished.
+
+        Those that have waited for a request begin.
+        """
         now = loop_time()
+        for uid in list(self._databases.waiting):
+            self._databases.asked_for(self._actions[uid])
         return [action for action in self._actions.values() if not action.has_vanished(now)]
 
     def _find(self, request: web.Request) -> FakeAction:
@@ -90,7 +95,7 @@ class ActionRoutes:
         action = self._actions.get(request.match_info["uid"])
         if action is None or action.has_vanished(loop_time()):
             raise _not_found(request)
-        return action
+        return self._databases.asked_for(action)
 
 
 def _not_found(request: web.Request) -> web.HTTPException:

@@ -13,7 +13,7 @@ from .actions import SUCCESSES, FakeAction, start_action
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from aiohttp import web
 
@@ -207,7 +207,8 @@ class FakeDatabase:
 
     def _count_change(self, at: float) -> None:
         self.revision += 1
-        self.changed_at = max(self.changed_at, at)
+        if at < inf:  # it has begun
+            self.changed_at = max(self.changed_at, at)
 
 
 class TransferHistory:
@@ -219,6 +220,11 @@ class TransferHistory:
         self._resets: list[tuple[float, int]] = []  # time, and number of runs until then
 
     def add(self, run: FakeAction) -> None:
+        """Add a run, in place of one with the same uid."""
+        for number, other in enumerate(self._runs):
+            if other.uid == run.uid:
+                self._runs[number] = run
+                return
         self._runs.append(run)
 
     def running(self, now: float) -> bool:
@@ -279,11 +285,14 @@ class DatabaseRegistry:
     """Registry of all databases that ever existed, by uid.
 
     `actions` are the cluster's. With `shows_transfers`, exports, imports and backups are added to
-    them, too. A database shows what has begun on it `lateness` seconds later.
+    them, too. A database shows what has begun on it `lateness` seconds later. `waiting` has, by
+    uid, a function for each action that begins when a request asks for it; the function gets that
+    time, and returns the action.
     """
 
     def __init__(self, actions: dict[str, FakeAction], *, shows_transfers: bool) -> None:
         self.lateness = 0.0
+        self.waiting: dict[str, Callable[[float], FakeAction]] = {}
         self._actions = actions
         self._shows_transfers = shows_transfers
         self._all: dict[int, FakeDatabase] = {}
@@ -308,6 +317,7 @@ class DatabaseRegistry:
         database = self.find(parse_uid(uid) or 0)
         if database is None:
             raise _not_found()
+        self._begin_work(database)
         return database
 
     def get_shown(self, uid: str) -> FakeDatabase:
@@ -352,6 +362,15 @@ class DatabaseRegistry:
         """Uid that was never used."""
         return max(self._all, default=0) + 1
 
+    def asked_for(self, action: FakeAction) -> FakeAction:
+        """Return an action that a request asks for. It begins now if it has waited for that."""
+        begin = self.waiting.pop(action.uid, None)
+        if begin is None:
+            return action
+        begun = self._actions[action.uid] = begin(loop_time())
+        self.add_action(begun)
+        return begun
+
     def add_action(self, action: FakeAction) -> None:
         """Add an action to its database, which is made if it does not exist."""
         if action.bdb_uid is not None:
@@ -376,8 +395,16 @@ class DatabaseRegistry:
             self._actions[action.uid] = action
         return action
 
+    def _begin_work(self, database: FakeDatabase) -> None:
+        """Begin the actions on a database that a request asks for."""
+        for uid in list(self.waiting):
+            if self._actions[uid].bdb_uid == database.uid:
+                self.asked_for(self._actions[uid])
+
     def _shown(self, uid: int) -> FakeDatabase | None:
         now, database = loop_time(), self._all.get(uid)
+        if database is not None:
+            self._begin_work(database)
         if database is not None and self.lateness:
             database = database.before(now - self.lateness)
         return None if database is None or now >= database.gone_at else database
