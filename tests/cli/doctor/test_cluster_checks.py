@@ -7,52 +7,54 @@ import pytest
 from redis_enterprise_actions import ClusterUnreachable, RequestRejected
 from redis_enterprise_actions._cli.doctor import cluster_checks as checks
 from redis_enterprise_actions._cli.doctor.result import CheckResult, Level
+from redis_enterprise_actions._client.http.messages import Reply
 
 
 LOST = ClusterUnreachable("GET", "/v1/nodes", reason="it hung up")
 MOVED = RequestRejected("GET", "/v1/nodes", status=307, hint="Go there")
-TWO = b'[{"software_version": "7.4.6-272"}, {"software_version": "8.0.20-68"}, 7]'
+TWO = b'[{"uid": 1, "software_version": "7.4.6-272"}, {"software_version": "8.0.20-68"}, 7]'
 NODES = b'[{"uid": 1}]'
 NONE = b'{"error_code": "action_not_found"}'
-ACTIONS, *_, BDBS = checks.LISTS
-NO_MASTER = b'{"1": {"role": "slave"}, "2": 3}'
+ACTIONS, *_, BDBS, V2 = checks.LISTS
+
+
+def reply(status: int, body: bytes) -> Reply:
+    """Return an answer."""
+    return Reply(status, body, {})
 
 
 @pytest.mark.parametrize(
     ("result", "level", "expected"),
     [
-        (checks.refused("ops", LOST, grants_tokens=False), Level.FAILURE, "unclear whether"),
-        (checks.version(200, TWO), Level.WARNING, "nodes run 7.4.6-272, 8.0.20-68. To do: finish"),
-        (checks.version(404, b""), Level.WARNING, "does not contain it"),
-        (checks.primary(200, NO_MASTER), Level.WARNING, "does not name it"),
-        (checks.primary(200, b'{"2": {"role": "master"}}'), Level.OK, "node 2 is the primary"),
-        (checks.accepted("ops", 200, TWO), Level.WARNING, "/v1/nodes answers 200, without"),
         (
-            checks.accepted("ops", 404, NODES),
+            checks.version(reply(200, TWO)),
             Level.WARNING,
-            "/v1/nodes answers 404, without a list",
+            "Redis Software 7.4.6-272, 8.0.20-68. Finish the upgrade",
         ),
-        (checks.accepted("ops", 200, NODES), Level.OK, "accepts ops"),
-        (checks.accepted("ops", 403), Level.OK, "accepts ops"),
-        (checks.allowed(ACTIONS, 404, b""), Level.FAILURE, "/v1/actions does not exist (404)"),
-        (checks.allowed(ACTIONS, 404, NONE), Level.WARNING, "/v1/actions does not exist (404)"),
-        (checks.allowed(ACTIONS, 200, b"<html>"), Level.FAILURE, "answers 200 without a list"),
-        (checks.allowed(ACTIONS, 200, b"{}"), Level.FAILURE, "answers 200 without a list"),
-        (checks.allowed(ACTIONS, 204, b""), Level.FAILURE, "answers 204 without a list"),
-        (checks.allowed(ACTIONS, 200, b"[]"), Level.OK, "may see actions"),
+        (checks.version(reply(404, b"")), Level.WARNING, "does not contain it"),
+        (checks.version(MOVED), Level.WARNING, "the cluster answered 307. Go there"),
         (
-            checks.allowed(BDBS, 200, b"<html>"),
+            checks.accepted("ops", reply(200, b"[]")),
             Level.WARNING,
-            "/v1/bdbs answers 200 without a list",
+            "/v1/nodes answers 200, without a list of nodes",
         ),
-        (checks.allowed(BDBS, 200, b"7"), Level.WARNING, "/v1/bdbs answers 200 without a list"),
-        (checks.allowed(BDBS, 200, b"[]"), Level.OK, "may see databases"),
-        (checks.v2_actions(404, b""), Level.OK, "not available, as before version 7.22"),
-        (checks.v2_actions(200, b"<html>"), Level.WARNING, "answers 200 without a list"),
-        (checks.v2_actions(200, b"[]"), Level.OK, "available"),
-        (checks.denied("x", checks.V2_ACTIONS, LOST), Level.WARNING, "it hung up"),
-        (checks.denied("x", checks.LISTS[0], MOVED), Level.FAILURE, "To do: Go there"),
-        (checks.denied("x", checks.V2_ACTIONS, TimeoutError()), Level.WARNING, "no answer in time"),
+        (checks.accepted("ops", reply(200, NODES)), Level.OK, "accepts ops"),
+        (checks.accepted("ops", MOVED), Level.OK, "accepts ops"),
+        (checks.visible(ACTIONS, reply(404, b"")), Level.FAILURE, "is the URL that of the API"),
+        (checks.visible(BDBS, reply(404, b"")), Level.WARNING, "is the URL that of the API"),
+        (checks.visible(ACTIONS, reply(404, NONE)), Level.WARNING, "/v1/actions answers 404"),
+        (checks.visible(ACTIONS, reply(200, b"<")), Level.FAILURE, "answers 200 without a list"),
+        (checks.visible(ACTIONS, reply(200, b"{}")), Level.FAILURE, "answers 200 without a list"),
+        (checks.visible(ACTIONS, reply(204, b"")), Level.FAILURE, "answers 204 without a list"),
+        (checks.visible(ACTIONS, reply(200, b"[]")), Level.OK, "may see actions"),
+        (checks.visible(BDBS, reply(200, b"<")), Level.WARNING, "answers 200 without a list"),
+        (checks.visible(BDBS, reply(200, b"7")), Level.WARNING, "answers 200 without a list"),
+        (checks.visible(BDBS, reply(200, b"[]")), Level.OK, "may see databases"),
+        (checks.visible(V2, reply(404, b"")), Level.OK, "not in this list, as before version 7.22"),
+        (checks.visible(V2, reply(200, b"<")), Level.WARNING, "answers 200 without a list"),
+        (checks.visible(V2, LOST), Level.WARNING, "exports and imports: no usable answer"),
+        (checks.visible(ACTIONS, MOVED), Level.FAILURE, "the cluster answered 307. Go there"),
+        (checks.visible(BDBS, TimeoutError()), Level.WARNING, "databases: no answer in time"),
     ],
     ids=lambda it: it.check if isinstance(it, CheckResult) else "",
 )

@@ -1,79 +1,65 @@
-"""Tests of `_cli.doctor.node_checks`: its results, and the recognition of the REST API."""
+"""Tests of `_cli.doctor.node_checks`: the lookup of names, and the recognition of the REST API."""
 
 from __future__ import annotations
 
+import asyncio
 import socket
-import ssl
+import threading
 from datetime import UTC, datetime
 
 import pytest
+from yarl import URL
 
-from redis_enterprise_actions._cli.doctor import node_checks as checks
-from redis_enterprise_actions._cli.doctor.network import Certificate
-from redis_enterprise_actions._cli.doctor.result import CheckResult, Level
+from redis_enterprise_actions._cli.doctor.node_checks import clock, is_rest_api, resolve
+from redis_enterprise_actions._cli.doctor.result import Level
+from redis_enterprise_actions._client.http.messages import Reply
 
 
-NODE = "https://n1:9443"
+NODE = URL("https://n1:9443")
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-SHOWN = Certificate("AB:CD", names=("n1",))
-NO_NAME = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
 
-def untrusted(code: int) -> CheckResult:
-    """Return the result for a certificate that OpenSSL rejects with a code."""
-    return checks.untrusted(NODE, SHOWN, code)
+def run(host: str) -> list[str]:
+    """Look up a name on a loop without a virtual clock."""
+    return asyncio.run(resolve(host))
 
 
-@pytest.mark.parametrize(
-    ("result", "level", "expected"),
-    [
-        (checks.too_slow("dns", NODE, 10), Level.FAILURE, "no result within 10 s. To do: "),
-        (checks.resolved(NODE, "n1", ["10.0.0.1"]), Level.OK, "n1 is 10.0.0.1"),
-        (checks.not_resolved(NODE, "n1", NO_NAME), Level.FAILURE, "n1 does not resolve: "),
-        (checks.not_connected(NODE, OSError()), Level.FAILURE, "cannot connect: OSError"),
-        (untrusted(9), Level.FAILURE, "is not valid yet. To do: check this machine's clock"),
-        (untrusted(20), Level.FAILURE, "from a CA that is not trusted. To do: pass its CA"),
-        (checks.trusted(NODE, SHOWN, "x", NOW), Level.OK, "trusted by x"),
-        (
-            checks.no_handshake(NODE, OSError(), "NO"),
-            Level.FAILURE,
-            "the server refuses the client certificate: NO. To do",
-        ),
-        (
-            checks.no_handshake(NODE, ssl.SSLError(), None),
-            Level.FAILURE,
-            "the TLS handshake failed: ",
-        ),
-        (checks.clock(NODE, None), Level.WARNING, "has no valid Date header"),
-        (checks.clock(NODE, 7), Level.WARNING, "7 s ahead of ours"),
-        (
-            checks.answered(NODE, 8443, 200, {}, b"<html>", target=None),
-            Level.FAILURE,
-            "as the Cluster Manager UI does. To do: use the URL of the REST API",
-        ),
-        (
-            checks.answered(NODE, 9443, 404, {}, b"404 page not found\n", target=None),
-            Level.FAILURE,
-            "as a proxy or another web server does: 404 page not found. To do: use the URL",
-        ),
-        (
-            checks.answered(NODE, 9443, 401, {}, b"", target=None),
-            Level.FAILURE,
-            "answers 401, also for a path that the REST API does not have, as a proxy",
-        ),
-        (
-            checks.answered(NODE, 9443, 401, {}, b"", target=None, known=True),
-            Level.OK,
-            "as the REST",
-        ),
-        (checks.not_in_cluster(NODE, "idle"), Level.FAILURE, "its bootstrap is 'idle'. To do: "),
-    ],
-    ids=lambda it: it.check if isinstance(it, CheckResult) else "",
-)
-def test_results(result: CheckResult, level: Level, expected: str) -> None:
-    """Each result has its level, and says what was seen and what to do."""
-    assert result.level is level
-    assert expected in str(result)
+def test_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each address is returned once, and an address is not looked up."""
+    found = [(2, 1, 6, "", (address, 9443)) for address in ("10.0.0.1", "10.0.0.2", "10.0.0.1")]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+
+    assert run("n1.example.com") == ["10.0.0.1", "10.0.0.2"]
+    assert run("::1") == ["::1"]
+
+
+def test_no_such_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name that does not resolve raises the error of the system."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", fail)
+    with pytest.raises(socket.gaierror, match="not known"):
+        run("nowhere.example.com")
+
+
+def test_hanging(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lookup that hangs delays neither a timeout nor the end of the loop."""
+    free = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: free.wait(30) and [])
+
+    async def impatient() -> None:
+        before = set(threading.enumerate())
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(resolve("n1"), 0.01)
+        (left,) = set(threading.enumerate()) - before
+        assert left.daemon
+        free.set()
+        left.join(10)
+        await asyncio.sleep(0)  # the loop drops the result
+
+    asyncio.run(impatient())
 
 
 ENVOY = {"Server": "envoy"}
@@ -112,19 +98,22 @@ PROBLEM = b'{"title": "Unauthorized", "status": 401, "type": "about:blank"}'
 )
 def test_is_rest_api(status: int, headers: dict[str, str], body: bytes, *, expected: bool) -> None:
     """The REST API shows by its header, its errors, or a list of nodes."""
-    assert checks.is_rest_api(status, headers, body) is expected
+    assert is_rest_api(Reply(status, body, headers)) is expected
 
 
 @pytest.mark.parametrize(
-    ("status", "headers", "expected"),
-    [(401, {}, True), (503, {}, True), (401, ENVOY, False), (404, {}, False), (200, {}, False)],
+    ("date", "level", "seen"),
+    [
+        ("Thu, 01 Jan 2026 00:00:04 GMT", Level.OK, "within 5 s of ours"),
+        ("Thu, 01 Jan 2026 00:00:07 GMT", Level.WARNING, "7 s ahead of ours"),
+        ("Wed, 31 Dec 2025 23:59:00 GMT", Level.WARNING, "60 s behind ours"),
+        ("", Level.WARNING, "the answer has no valid Date header"),
+        ("soon", Level.WARNING, "the answer has no valid Date header"),
+        ("Mon, 99 Jan 2001 00:00:00 GMT", Level.WARNING, "the answer has no valid Date header"),
+    ],
 )
-def test_is_inconclusive(status: int, headers: dict[str, str], *, expected: bool) -> None:
-    """A 401 without a sign of the API, and a 503, are inconclusive."""
-    assert checks.is_inconclusive(status, headers, b"") is expected
+def test_clock(date: str, level: Level, seen: str) -> None:
+    """A clock that is off by more than five seconds is a warning."""
+    result = clock(NODE, Reply(401, b"", {"Date": date}), NOW)
 
-
-@pytest.mark.parametrize("date", ["", "soon", "Mon, 99 Jan 2001 00:00:00 GMT"])
-def test_no_date(date: str) -> None:
-    """A node that has no valid Date header has no skew."""
-    assert checks.clock_skew({"Date": date}, NOW) is None
+    assert (result.level, result.seen) == (level, seen)

@@ -22,11 +22,11 @@ def add_doctor(command: CommandParser) -> None:
             "redis-actions doctor --timeout 3s",
             "redis-actions doctor --json | jq -r 'select(.level == \"failure\").advice'",
         ],
-        exit_codes={0: "no check failed", 2: "wrong usage", 5: "a check failed"},
+        exit_codes={0: "the cluster can be used", 2: "wrong usage", 5: "a check failed"},
         notes="Checks the settings; DNS, TCP, TLS, HTTP and the clock of each node; and the "
         "credentials, versions and permissions. Each check prints a line: ok, warning or failure, "
         "and what to do about it. doctor changes nothing. It sends one request to each node and "
-        "seven more, or a few more with tokens.",
+        "six more, or a few more with tokens.",
     )
     text = "time limit for each step (default: 10s)"
     command.add_argument("--timeout", type=parse_time, default=10.0, metavar="TIME", help=text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 import aiohttp
 
@@ -20,6 +20,8 @@ from .tls import client_cert_refusal
 
 if TYPE_CHECKING:
     from yarl import URL
+
+    from redis_enterprise_actions._model.errors import RequestError
 
 CHECK_NAME: Final = "Check the name, and this machine's DNS and VPN, or use an address"
 CHECK_NODE: Final = "Check that the node runs, its port (9443) and firewalls"
@@ -126,3 +128,14 @@ def _is_not_http(error: Exception) -> bool:
 def _is_cut_in_headers(error: Exception) -> bool:
     """Return True if the connection was lost within the headers, which the error then holds."""
     return isinstance(error, aiohttp.ServerDisconnectedError) and not isinstance(error.message, str)
+
+
+def layer_of(error: RequestError) -> Literal["tcp", "tls", "http"]:
+    """Return the layer at which a request failed."""
+    cause = error.__cause__
+    if isinstance(error, (UntrustedCertificate, ClientCertificateRefused)):
+        return "tls"
+    if isinstance(cause, aiohttp.ClientConnectorSSLError):
+        return "tls"
+    is_tcp = isinstance(cause, (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError))
+    return "tcp" if is_tcp else "http"
