@@ -19,6 +19,7 @@ LIBRARIES = {
     "aiohttp": {"_client/http", "testing"},
     "airflow": {"airflow"},
     "argcomplete": {"_cli/completion"},
+    "cryptography": {"_cli/doctor/certificate"},
     "keyring": {"_client/config/secrets"},
     "opentelemetry": {"otel"},
     "rich": {"_cli/listing/watch_view", "_cli/wait/bars"},
