@@ -147,9 +147,7 @@ async def test_client_certificate(tmp_path: Path, lines: Lines) -> None:
         )
 
 
-async def test_certificate_that_is_not_shown(
-    monkeypatch: pytest.MonkeyPatch, lines: Lines
-) -> None:
+async def test_certificate_that_is_not_shown(monkeypatch: pytest.MonkeyPatch, lines: Lines) -> None:
     """A node that does not show its certificate to a second connection has the same results."""
 
     async def refuse(*_: object) -> None:

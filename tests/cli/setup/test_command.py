@@ -283,6 +283,18 @@ class TestRefused:
         assert main(login) == 2
         assert "/dev/null is no regular file: give --keyring, too" in capsys.readouterr().err
 
+    def test_no_directory(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """A relative path in a directory that is gone is an error with the reason."""
+        (tmp_path / "gone").mkdir()
+        monkeypatch.chdir(tmp_path / "gone")
+        (tmp_path / "gone").rmdir()
+
+        assert main(["login", "--url", "https://n1", "--user", USER, "--password-file", "pw"]) == 2
+        assert "the current directory cannot be used: No such file" in capsys.readouterr().err
+        monkeypatch.chdir(tmp_path)
+
     def test_url_with_password(self, capsys: pytest.CaptureFixture[str]) -> None:
         """A URL with a password in it is refused, and not shown."""
         assert main(["login", "--url", f"https://u:{PASSWORD}@n1", "--user", USER]) == 2

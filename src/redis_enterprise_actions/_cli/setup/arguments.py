@@ -37,9 +37,9 @@ def add_login(command: CommandParser) -> None:
     command.describe(
         "Write a profile for a cluster, after a request to it, and keep the password.",
         examples=[
-            "redis-actions login --url https://cluster.example.com:9443 --user ops@example.com",
+            "redis-actions login --url https://cluster.example.com:9443 --user ops",
             "redis-actions login --profile prod --password-command 'pass show redis/prod'",
-            "redis-actions login --profile prod  # with another password",
+            "redis-actions login --profile prod",
         ],
         exit_codes={
             0: "the profile is written",

@@ -132,7 +132,15 @@ def _given_settings(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _absolute(path: str | Path) -> str:
-    return str(Path(path).absolute())
+    try:
+        return str(Path(path).absolute())
+    except OSError as error:
+        raise UsageError(f"the current directory cannot be used: {error.strerror}") from error
+
+
+def _is_there(file: Path) -> bool:
+    """Return True if there is a file that the user may see."""
+    return os.access(file, os.F_OK)
 
 
 def _name_for(given: Mapping[str, Any], default: Profile | None) -> str:
@@ -205,7 +213,7 @@ def _password(args: argparse.Namespace, profile: Profile) -> Secret:
     source = new_profile(profile.name, dict(table or profile.table))
     file = source.path("password_file")
     if file is not None and not profile.keyring:
-        if not file.exists():
+        if not _is_there(file):
             file = None  # login writes it
         elif not file.is_file():
             raise UsageError(f"{file} is no regular file: give --keyring, too")
@@ -226,7 +234,7 @@ def _keep_password(profile: Profile, password: Secret) -> str:
     if profile.keyring:
         save_password(account_of(profile.setting("user"), profile.urls, profile), password)
         return ", and its password to the keyring"
-    if file is None or file.exists():
+    if file is None or _is_there(file):
         return ""
     try:
         write_private(file, f"{password.reveal()}\n")

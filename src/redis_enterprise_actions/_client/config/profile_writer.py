@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from redis_enterprise_actions._model.errors import UsageError
 
-from .profiles import NO_HOME, config_path, load_profiles, make_profile
+from .config_file import NO_HOME, config_path
+from .profiles import load_profiles, make_profile
 
 
 if TYPE_CHECKING:

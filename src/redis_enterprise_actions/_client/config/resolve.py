@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from redis_enterprise_actions._model.errors import UsageError
 
+from .config_file import profile_names
 from .options import env_setting, merge, warn_of_wrong_names
-from .profiles import load_profile, profile_names
+from .profiles import load_profile
 from .secrets import load_password, read_secret, run_password_command
 
 
