@@ -12,7 +12,7 @@ from redis_enterprise_actions._client.http.messages import Reply
 
 LOST = ClusterUnreachable("GET", "/v1/nodes", reason="it hung up")
 MOVED = RequestRejected("GET", "/v1/nodes", status=307, hint="Go there")
-TWO = b'[{"uid": 1, "software_version": "7.4.6-272"}, {"software_version": "8.0.20-68"}, 7]'
+TWO = b'[{"uid": 1, "software_version": "7.4.6-272"}, {"software_version": "8.0.20-68"}]'
 NODES = b'[{"uid": 1}]'
 NONE = b'{"error_code": "action_not_found"}'
 ACTIONS, *_, BDBS, V2 = checks.LISTS

@@ -25,7 +25,7 @@ def add_doctor(command: CommandParser) -> None:
         exit_codes={0: "the cluster can be used", 2: "wrong usage", 5: "a check failed"},
         notes="Checks the settings; DNS, TCP, TLS, HTTP and the clock of each node; and the "
         "credentials, versions and permissions. Each check prints a line: ok, warning or failure, "
-        "and what to do about it. doctor changes nothing. It sends one request to each node and "
+        "and what to do about it. doctor changes nothing. It sends two requests to each node and "
         "six more, or a few more with tokens.",
     )
     text = "time limit for each step (default: 10s)"

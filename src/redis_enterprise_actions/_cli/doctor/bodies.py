@@ -39,13 +39,8 @@ class WireBootstrap(msgspec.Struct):
 
 def read_nodes(body: bytes) -> list[WireNode]:
     """Return the nodes in a body; none if it is no list of nodes, of which one has a uid."""
-    nodes: list[WireNode] = []
     try:
-        for raw in decode(body, list[msgspec.Raw]):
-            try:
-                nodes.append(decode_struct(raw, WireNode))
-            except ValueError:
-                continue
+        nodes = decode(body, list[WireNode])
     except ValueError:
         return []
     return nodes if any((as_text(node.uid) or "").isdecimal() for node in nodes) else []

@@ -6,12 +6,9 @@ A failure is that of the client, in its words, which name the permission that a 
 from __future__ import annotations
 
 import asyncio
-import json
 from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from redis_enterprise_actions._client.http.messages import Request
-from redis_enterprise_actions._client.http.redaction import Secret
 from redis_enterprise_actions._client.sources.not_found import FIELDS_UNSUPPORTED
 from redis_enterprise_actions._client.wire.actions import read_actions
 from redis_enterprise_actions._client.wire.error_body import foreign_404, is_api_error
@@ -19,13 +16,10 @@ from redis_enterprise_actions._client.wire.lenient_json import decode
 from redis_enterprise_actions._model.errors import RedisActionsError, RequestError
 
 from .bodies import read_nodes, software_versions
-from .node_checks import fetch_bootstrap_state, not_in_cluster, probe
 from .result import CheckResult, Level
 
 
 if TYPE_CHECKING:
-    from yarl import URL
-
     from redis_enterprise_actions._client.config.options import ClientOptions
     from redis_enterprise_actions._client.http.messages import Reply
     from redis_enterprise_actions._client.http.transport import Transport
@@ -73,11 +67,11 @@ class ClusterChecks:
         if "username" not in options:
             self._who = "the token" if "token" in options else "the client certificate"
 
-    async def run(self, node: URL) -> None:
-        """Run the checks. The requests that take no credentials go to `node`."""
+    async def run(self) -> None:
+        """Run the checks."""
         reply = await self._get(NODES)
         if isinstance(reply, Exception) and getattr(reply, "status", None) != 403:
-            self._report.add(await self._refused(node, reply))
+            self._report.add(self._refused(reply))
             return
         credentials = accepted(self._who, reply)
         self._report.add(credentials)
@@ -107,33 +101,15 @@ class ClusterChecks:
         except (RedisActionsError, TimeoutError) as error:
             return error
 
-    async def _refused(self, node: URL, error: Exception) -> CheckResult:
+    def _refused(self, error: Exception) -> CheckResult:
         """Return the failure for credentials with which `NODES` gives no answer."""
-        detail, advice = _detail(error), None
+        advice = None
+        sends_password = "username" in self._options and self._options.get("auth") != "jwt"
         if getattr(error, "error_code", None) == "password_expired":
             advice = "It has expired: set a new one, as in the UI"
-        elif getattr(error, "status", None) == 401:
-            state = await fetch_bootstrap_state(self._transport, node, self._limit)
-            if state not in {None, "completed"}:
-                return not_in_cluster(node, str(state))
-            if await self._grants_tokens(node):
-                detail = "the cluster refuses it, but grants a token for the same password"
-                advice = "Use --auth jwt"
-        return CheckResult(Level.FAILURE, "credentials", f"{self._who}: {detail}", advice)
-
-    async def _grants_tokens(self, node: URL) -> bool:
-        """Return True if a cluster that refuses Basic grants a token for the password.
-
-        This is tried once only, as clusters lock users out after a few wrong passwords.
-        """
-        password = self._options.get("password")
-        if self._options.get("auth", "basic") != "basic" or password is None:
-            return False
-        account = {"username": self._options.get("username"), "password": password}
-        body = Secret(json.dumps(account))
-        request = Request("POST", "/v1/users/authorize", body=body, quotable=False)
-        reply = await probe(self._transport, node, request, self._limit)
-        return reply is not None and reply.status == 200 and b"access_token" in reply.body
+        elif getattr(error, "status", None) == 401 and sends_password:
+            advice = "If they are right, Basic authentication may be off: use --auth jwt"
+        return CheckResult(Level.FAILURE, "credentials", f"{self._who}: {_detail(error)}", advice)
 
 
 def accepted(who: str, reply: Reply | Exception) -> CheckResult:

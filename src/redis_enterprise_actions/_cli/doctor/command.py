@@ -55,7 +55,7 @@ async def _diagnose(
         if nodes:
             # From here on, no redirect leads to another node.
             transport.nodes = NodePool([Secret(str(node)) for node in nodes])
-            await ClusterChecks(options, transport, limit, report).run(nodes[0])
+            await ClusterChecks(options, transport, limit, report).run()
         else:
             seen = "not sent, and no further checks: no node is known to be the REST API"
             report.add(CheckResult(Level.FAILURE, "credentials", seen))

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from redis_enterprise_actions._client.http.connection_errors import CHECK_NAME, layer_of
-from redis_enterprise_actions._client.http.messages import Request
+from redis_enterprise_actions._client.http.messages import Reply, Request
 from redis_enterprise_actions._client.http.tls import ssl_context, tls_settings
 from redis_enterprise_actions._client.wire.error_body import (
     USE_API,
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from yarl import URL
 
     from redis_enterprise_actions._client.config.options import ClientOptions
-    from redis_enterprise_actions._client.http.messages import Reply
     from redis_enterprise_actions._client.http.transport import Transport
 
     from .certificate import Certificate
@@ -172,21 +171,34 @@ class NodeChecks:
             seen = "" if error is None else error.detail
             return CheckResult(Level.FAILURE, "http", seen, node=str(node))
         known = is_rest_api(reply)
-        if is_retryable(reply.status) or (reply.status == 401 and not known):
-            # Any web server may answer 401, and a node that is in no cluster 503.
-            state = await fetch_bootstrap_state(self._transport, node, self._limit)
+        if reply.status == 401 or is_retryable(reply.status):
+            # The bootstrap takes no credentials until it is completed. Any web server may answer
+            # 401, also for an unknown path, and a node that is in no cluster 401 or 503.
+            bootstrap = await self._probe(node, _BOOTSTRAP)
+            state = bootstrap_state(bootstrap.body) if bootstrap.status == 200 else None
             if state not in {None, "completed"}:
-                return not_in_cluster(node, str(state))
+                seen = f"the REST API, but of a node in no cluster: its bootstrap is {state!r}"
+                return _failure(node, "http", seen, "Create a cluster with it, or join it to one")
             if is_retryable(reply.status):
                 seen = f"answers {reply.status}: it may be starting, or the cluster has no quorum"
                 return _failure(node, "http", seen, "Try again")
-            known = state is not None
-            if not known:  # a web server may want credentials for every path
-                unknown = await probe(self._transport, node, _UNKNOWN_PATH, self._limit)
-                known = unknown is not None and unknown.status == 404
+            known = known or state is not None
+            known = known or (await self._probe(node, _UNKNOWN_PATH)).status == 404
         if known:
             return ok(f"answers {reply.status}, as the REST API does")
-        return _other_server(node, reply)
+        also = ", also for a path that the REST API does not have," * (reply.status == 401)
+        quote = "".join(f": {text}" for text in read_reason(reply.body) if text)[:_MAX_QUOTED]
+        seen = f"answers {reply.status}{also} as a proxy or another web server does{quote}"
+        is_plain = reply.status == 400 and node.scheme == "http"
+        advice = USE_HTTPS if is_plain else f"{USE_API}; it got no credentials"
+        return CheckResult(Level.FAILURE, "http", seen, advice, str(node))
+
+    async def _probe(self, node: URL, request: Request) -> Reply:
+        """Return the reply to a request without credentials; it is empty if none comes in time."""
+        try:
+            return await self._transport.send_to_node(node, request)
+        except RequestError:
+            return Reply(0, b"", {})
 
 
 async def resolve(host: str) -> list[str]:
@@ -211,24 +223,6 @@ async def resolve(host: str) -> list[str]:
 
     threading.Thread(target=run, daemon=True).start()
     return await asyncio.wrap_future(lookup)
-
-
-async def fetch_bootstrap_state(transport: Transport, node: URL, limit: float) -> str | None:
-    """Return the state of a node's bootstrap, or None if the node does not tell it.
-
-    Until the bootstrap is completed, this takes no credentials.
-    """
-    reply = await probe(transport, node, _BOOTSTRAP, limit)
-    return bootstrap_state(reply.body) if reply is not None and reply.status == 200 else None
-
-
-async def probe(transport: Transport, node: URL, request: Request, limit: float) -> Reply | None:
-    """Send a request without credentials; return None if there is no answer in time."""
-    try:
-        async with asyncio.timeout(limit):
-            return await transport.send_to_node(node, request)
-    except (RequestError, TimeoutError):
-        return None
 
 
 def is_rest_api(reply: Reply) -> bool:
@@ -260,22 +254,6 @@ def clock(node: URL, reply: Reply, now: datetime) -> CheckResult:
         return CheckResult(Level.OK, "clock", seen, node=str(node))
     seen = f"{abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} ours"
     return result(seen, "Synchronize both by NTP: tokens and references to exports depend on them")
-
-
-def not_in_cluster(node: URL, state: str) -> CheckResult:
-    """Return the failure for a node whose bootstrap is not `completed`."""
-    seen = f"the REST API, but of a node in no cluster: its bootstrap is {state!r}"
-    return _failure(node, "http", seen, "Create a cluster with it, or join it to one")
-
-
-def _other_server(node: URL, reply: Reply) -> CheckResult:
-    """Return the failure for an answer that is not the API's."""
-    also = ", also for a path that the REST API does not have," * (reply.status == 401)
-    quote = "".join(f": {text}" for text in read_reason(reply.body) if text)[:_MAX_QUOTED]
-    seen = f"answers {reply.status}{also} as a proxy or another web server does{quote}"
-    is_plain = reply.status == 400 and node.scheme == "http"
-    advice = USE_HTTPS if is_plain else f"{USE_API}; it got no credentials"
-    return CheckResult(Level.FAILURE, "http", seen, advice, str(node))
 
 
 def _failure(node: URL, check: str, seen: str, advice: str) -> CheckResult:
