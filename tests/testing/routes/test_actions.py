@@ -201,8 +201,9 @@ class TestWhenAskedFor:
             for name, uid in (("SMUpdateBDB", 1), ("retry_bdb", 2), ("export", 1))
         )
         cluster.start_transfer(1, "export")
-        await call("GET", f"/v1/actions/{first}")
-        await call("GET", "/v1/bdbs/3")
+        cluster.add_bdb(3)
+        assert (await call("GET", f"/v1/actions/{first}"))[0] == 200
+        assert (await call("GET", "/v1/bdbs/3"))[0] == 200
 
         begun = {uid for uid, action in cluster.actions.items() if action.began_at < math.inf}
         assert begun >= {first}

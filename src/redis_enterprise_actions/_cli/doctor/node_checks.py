@@ -147,11 +147,9 @@ class NodeChecks:
         if not self._options.get("verify", True):
             seen, advice = f"the certificate is not verified{text}", "Trust it by --fingerprint"
             return CheckResult(Level.WARNING, "tls", seen, advice, str(node))
-        by = "the system's CAs"
+        by = self._options.get("ca_cert") or "the system's CAs"
         if "fingerprint" in self._options:
             by = "its fingerprint"
-        elif "ca_cert" in self._options:
-            by = f"ca_cert {self._options['ca_cert']}"
         seen = f"the certificate is trusted by {by}{text}"
         if ends is None or ends - now > _EXPIRES_SOON:
             return CheckResult(Level.OK, "tls", seen, node=str(node))
