@@ -269,6 +269,8 @@ def hostile(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[type[Ho
     monkeypatch.setattr(HostileCluster, "status", "")
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), HostileCluster) as server:
         monkeypatch.setenv("REDIS_ENTERPRISE_URL", f"http://127.0.0.1:{server.server_port}")
+        monkeypatch.setenv("REDIS_ENTERPRISE_USER", "ops")
+        monkeypatch.setenv("REDIS_ENTERPRISE_PASSWORD", "hunter2-hunter2")
         threading.Thread(target=server.serve_forever).start()
         yield HostileCluster
         server.shutdown()

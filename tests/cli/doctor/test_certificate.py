@@ -85,8 +85,8 @@ def test_unreadable(der: bytes) -> None:
 
 def test_no_library(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without cryptography there is only the fingerprint."""
+    der = der_of(CA.issue_cert("n1"))  # with cryptography
     monkeypatch.setitem(sys.modules, "cryptography", None)
-    der = der_of(CA.issue_cert("n1"))
 
     assert read_certificate(der).text == f"its SHA-256 fingerprint is {fingerprint_of(der)}"
     assert read_certificate(der).ends is None

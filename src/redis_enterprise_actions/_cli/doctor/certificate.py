@@ -58,10 +58,11 @@ def read_certificate(der: bytes) -> Certificate:
             ]
     except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
         return Certificate(fingerprint, text)
+    by = "itself" if issuer == subject else issuer or "an unnamed CA"
+    shown_names = ", ".join(names) or "no host"
     return Certificate(
         fingerprint,
-        f"it is for {', '.join(names) or 'no host'} (subject {subject or 'empty'}), from "
-        f"{'itself' if issuer == subject else issuer or 'nobody'}, valid from {begins:%Y-%m-%d} to "
-        f"{ends:%Y-%m-%d}; {text}",
+        f"it is for {shown_names} (subject {subject or 'empty'}), from {by}, valid from "
+        f"{begins:%Y-%m-%d} to {ends:%Y-%m-%d}; {text}",
         ends,
     )
