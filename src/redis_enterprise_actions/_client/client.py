@@ -182,7 +182,8 @@ class ActionsClient:
         `REDIS_ENTERPRISE_CA_CERT` (paths of PEM files), `REDIS_ENTERPRISE_FINGERPRINT` and
         `REDIS_ENTERPRISE_INSECURE` (`true`, `1`, `yes` or `on` switches verification off; the CA
         and the fingerprint are then not used), and `REDIS_ENTERPRISE_REQUEST_TIMEOUT` (a duration
-        such as `1m`; 30 s if neither is given). Raises `UsageError` if settings are missing.
+        such as `1m`; 30 s if neither is given). Raises `UsageError`, which names all variables that
+        are missing.
         """
         arguments = {
             "url": url,
@@ -210,8 +211,9 @@ class ActionsClient:
     ) -> Self:
         """Make a client from a profile of the configuration file, as `--profile` does.
 
-        Environment variables take precedence over the settings of the profile. Secrets are read
-        from the files and the keyring that the profile names. Raises `UsageError`.
+        Environment variables take precedence over the settings of the profile. Secrets come from
+        the files, the keyring or the `password_command` that the profile names; the command may
+        take 30 s. Raises `UsageError`, which names all settings that are missing.
         """
         options = profile_options(name, {"request_timeout": request_timeout})
         return cls(**options, session=session)
