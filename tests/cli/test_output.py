@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from redis_enterprise_actions import Action, Phase
 from redis_enterprise_actions._cli.output import (
     OutputError,
     can_draw,
     escape_ci_commands,
     open_closed_streams,
-    print_action,
     print_error,
     print_json,
     print_line,
@@ -25,7 +23,6 @@ from redis_enterprise_actions._cli.output import (
     write_output,
 )
 from redis_enterprise_actions._model.text import json_text
-from tests.conftest import at
 
 
 if TYPE_CHECKING:
@@ -37,19 +34,6 @@ def test_strange_letters(lines: Callable[[], list[str]]) -> None:
     print_json({"message": "日\n本\x1b"})
 
     assert lines() == ['{"message":"日\\n本\\u001b"}']
-
-
-@pytest.mark.parametrize("as_json", [False, True])
-def test_print_action(lines: Callable[[], list[str]], as_json: bool) -> None:
-    """An action is printed as a line, or as a JSON object."""
-    print_action(at(5), as_json=as_json)
-
-    (line,) = lines()
-    if as_json:
-        assert msgspec.json.decode(line, type=Action) == at(5)
-        assert json.loads(line)["phase"] == Phase.RUNNING
-    else:
-        assert line == "SMUpdateBDB: active, 5 % [a1]"
 
 
 @pytest.mark.parametrize(
