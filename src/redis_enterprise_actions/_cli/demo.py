@@ -6,15 +6,20 @@ import asyncio
 import shlex
 from contextlib import AsyncExitStack
 from functools import partial
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from redis_enterprise_actions._client.client import ActionsClient
-from redis_enterprise_actions._model.action import Action
 from redis_enterprise_actions._model.errors import UsageError
+from redis_enterprise_actions._model.reference import parse_reference
 from redis_enterprise_actions._model.text import duration_text
 from redis_enterprise_actions.testing import FakeCluster, Plan
 
-from .output import print_line
+from .output import print_error, print_line
+from .wait.displays import create_display
+from .wait.follow import StopCondition, follow
+from .wait.progress import format_counts
+from .wait.reporter import LogCapture, ProgressReporter
+from .wait.rows import summary_text
 
 
 if TYPE_CHECKING:
@@ -24,6 +29,10 @@ if TYPE_CHECKING:
     from redis_enterprise_actions.testing import Version
 
     from .execution import Execution
+    from .wait.events import SummaryEvent
+    from .wait.progress import Progress
+
+_PLANNED: Final = {"completed": 4, "failed": 1}  # ends of the demonstration
 
 
 def run_fake_cluster(args: argparse.Namespace, _: Execution) -> Coroutine[object, object, int]:
@@ -87,13 +96,7 @@ async def serve_fake_cluster(port: int, version: Version) -> NoReturn:
 
 
 async def demonstrate() -> int:
-    """Await several actions on a fake cluster; return 0 if they ended as planned."""
-    clock = asyncio.get_running_loop().time
-    began = clock()
-
-    def show(action: Action) -> None:
-        print_line(f"{clock() - began:6.1f} s  {action}")
-
+    """Wait for actions on a fake cluster, as `wait` does; return 0 if they ended as planned."""
     async with AsyncExitStack() as stack:
         cluster = await stack.enter_async_context(FakeCluster())
         client = await stack.enter_async_context(
@@ -109,19 +112,22 @@ async def demonstrate() -> int:
             add("SMDeleteBDB", Plan(duration=5), bdb_uid=3),
             add("export", Plan(duration=6, progress="linear"), bdb_uid=4),
         ]
-        print_line(f"Waiting for {len(uids)} actions on a fake cluster at {cluster.url}:")
-        results = await client.wait_for_actions(uids, settle=True, on_progress=show)
-        requests = len(cluster.requests)
-    print_line("")
-    for result in results:
-        if isinstance(result, Action):
-            print_line(f"completed  {result.title}")
-        else:
-            print_line(f"failed     {result}")
-    completed = sum(isinstance(result, Action) for result in results)
-    failed = len(results) - completed
-    print_line(
-        f"\n{completed} completed, {failed} failed (as planned), "
-        f"in {duration_text(clock() - began)} and {requests} requests"
-    )
-    return 0 if (completed, failed) == (4, 1) else 1
+
+        def summary(done: SummaryEvent, progress: Progress) -> str:
+            if done.why is not None:
+                return summary_text(done, progress)
+            how = "as planned" if done.ended == _PLANNED else "not as planned"
+            took, requests = duration_text(done.elapsed), len(cluster.requests)
+            counts = format_counts(done.ended, done.left)
+            return f"{counts} ({how}), in {took} and {requests} requests"
+
+        log = stack.enter_context(LogCapture())
+        display = create_display("auto", print_error, cluster.url, summary)
+        reporter = await stack.enter_async_context(ProgressReporter(display, log, keep_alive=60))
+        await follow(
+            {parse_reference(uid): client.operation(uid) for uid in uids},
+            until=StopCondition.ALL,
+            options={},
+            reporter=reporter,
+        )
+    return 0 if reporter.progress.outcome_counts == _PLANNED else 1

@@ -126,6 +126,11 @@ def can_draw(environ: Mapping[str, str]) -> bool:
     return environ.get("TERM", "").casefold() not in {"dumb", "unknown"}
 
 
+def has_unicode(stream: TextIO) -> bool:
+    """Return True if a stream can encode the marks of outcomes."""
+    return (stream.encoding or "").casefold().startswith("utf")
+
+
 def with_valid_size(environ: Mapping[str, str]) -> dict[str, str]:
     """Return an environment without a `COLUMNS` or `LINES` that no terminal can have.
 

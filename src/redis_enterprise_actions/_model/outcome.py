@@ -44,8 +44,8 @@ class Outcome(enum.StrEnum):
     FAILED = "failed", 1
     CANCELLED = "cancelled", 1
     ABORTED = "aborted", 1
-    TIMED_OUT = "timed out", 3
-    STALLED = "stalled", 3
+    TIMED_OUT = "timed out", 3, "…", "~"
+    STALLED = "stalled", 3, "…", "~"
     NOT_FOUND = "not found", 4
     VANISHED = "vanished", 4
     UNREACHABLE = "unreachable", 5

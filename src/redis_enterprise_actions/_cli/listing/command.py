@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import sys
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 import msgspec
 
 from redis_enterprise_actions._cli.connection import client_from_args
-from redis_enterprise_actions._cli.output import can_draw, print_error, print_json, print_line
+from redis_enterprise_actions._cli.keys import Keyboard
+from redis_enterprise_actions._cli.output import (
+    NEEDS_RICH,
+    can_draw,
+    print_error,
+    print_json,
+    print_line,
+)
 from redis_enterprise_actions._cli.reference_cache import remember
-from redis_enterprise_actions._model.errors import ClusterUnreachable, RequestError, UsageError
+from redis_enterprise_actions._model.errors import ClusterUnreachable, RequestError
 from redis_enterprise_actions._model.text import one_line
 
 from .query import ActionQuery, select, selection_from
-from .table import RenderContext, reference_of, render_list, tab_separated
-from .watch_view import LineView, LiveView, WatchState
+from .table import reference_of, tab_separated
+from .watch_view import LineView, WatchState
 
 
 if TYPE_CHECKING:
@@ -31,6 +38,7 @@ if TYPE_CHECKING:
     from redis_enterprise_actions._model.action import Action
 
     from .query import Selection
+    from .screens import LiveView
 
 _T = TypeVar("_T")
 
@@ -52,8 +60,7 @@ async def list_actions(args: argparse.Namespace, client: ActionsClient) -> int:
     actions = actions[: args.limit]
     remember(client.urls, map(reference_of, actions))
     if args.output == "table":
-        for line in _format_actions(actions):
-            print_line(line)
+        _print_actions(actions)
     else:
         for action in actions:
             print_one(action, args.output)
@@ -93,15 +100,23 @@ async def watch_actions(args: argparse.Namespace, client: ActionsClient) -> int:
         cluster=" ".join(client.urls), selection=selection_from(args), interval=args.interval
     )
     async with client:
-        view: LineView | LiveView = LineView(state)
+        query, quit_key = ActionQuery(client, state.selection), asyncio.Event()
         # The live view has no room for the lines of `--verbose`.
-        if _is_capable_terminal() and not (args.verbose and sys.stderr.isatty()):
+        if (args.verbose and sys.stderr.isatty()) or not _can_draw():
+            with LineView(state) as lines:
+                return await _watch_until_cancelled(query, state, lines)
+        from .screens import LiveView  # noqa: PLC0415 - needs rich, an extra
+
+        with Keyboard("q", quit_key.set) as keyboard, LiveView(state, keyboard) as view:
+            quitting = asyncio.ensure_future(quit_key.wait())
+            watching = asyncio.ensure_future(_watch_until_cancelled(query, state, view))
             try:
-                view = LiveView(state)
-            except UsageError as error:
-                print_error(f"{error}; printing lines instead")
-        with view:
-            return await _watch_until_cancelled(ActionQuery(client, state.selection), state, view)
+                await asyncio.wait({quitting, watching}, return_when=asyncio.FIRST_COMPLETED)
+                return 0 if quitting.done() else watching.result()
+            finally:
+                quitting.cancel()
+                watching.cancel()
+                await asyncio.wait({quitting, watching})
 
 
 async def _watch_until_cancelled(
@@ -143,19 +158,26 @@ async def _redraw_until_done(work: Coroutine[object, object, _T], view: LineView
         await asyncio.wait({task})
 
 
-def _format_actions(actions: Sequence[Action]) -> list[str]:
-    now = datetime.now(UTC)
-    if not sys.stdout.isatty():
-        return tab_separated(actions, now)
-    context = RenderContext(
-        width=shutil.get_terminal_size().columns,
-        now=now,
-        colour=_is_capable_terminal() and not os.environ.get("NO_COLOR") and os.name == "posix",
-        unicode=(sys.stdout.encoding or "").casefold().startswith("utf"),
-    )
-    return render_list(actions, context) if actions else []
+def _print_actions(actions: Sequence[Action]) -> None:
+    """Print actions as a table on a terminal, else as fields between tabs."""
+    if actions and sys.stdout.isatty() and _has_rich("fields between tabs, as a table"):
+        from .screens import print_table  # noqa: PLC0415 - needs rich, an extra
+
+        print_table(actions)
+        return
+    for line in tab_separated(actions, datetime.now(UTC)):
+        print_line(line)
 
 
-def _is_capable_terminal() -> bool:
-    """Return True if the output is a terminal that can move the cursor."""
-    return sys.stdout.isatty() and can_draw(os.environ)
+def _can_draw() -> bool:
+    """Return True if the output is a terminal that can move the cursor, and rich is there."""
+    terminal = sys.stdout.isatty() and can_draw(os.environ)
+    return terminal and _has_rich("plain lines, as a live view")
+
+
+def _has_rich(instead: str) -> bool:
+    """Return True if rich can be imported; else say so."""
+    if find_spec("rich") is not None:
+        return True
+    print_error(f"redis-actions: {instead} {NEEDS_RICH}")
+    return False

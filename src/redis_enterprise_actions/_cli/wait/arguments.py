@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from redis_enterprise_actions._cli.parser import CommandParser
 
-OUTPUTS: Final = ("auto", "plain", "rich", "json", "github", "gitlab")
+OUTPUTS: Final = ("auto", "plain", "rich", "json", "name", "github", "gitlab")
 
 WAIT_CODES: Final[Mapping[int, str]] = {
     0: "completed",

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from redis_enterprise_actions._cli.output import escape_ci_commands
-from redis_enterprise_actions._model.action import Evidence
 from redis_enterprise_actions._model.text import duration_text, one_line, shortened
 from redis_enterprise_actions._report.markdown import escaped, table
 
@@ -26,8 +25,9 @@ from .events import (
     WaitEndEvent,
     WarningEvent,
 )
-from .plain import LineDisplay, event_text, log_line, summary_text
-from .progress import end_text, end_text_with_duration, format_counts
+from .plain import LineDisplay, event_text, log_line, says_the_end
+from .progress import end_text, end_text_with_duration, format_counts, title_of
+from .rows import summary_text
 
 
 if TYPE_CHECKING:
@@ -122,13 +122,7 @@ class GitLabDisplay(LineDisplay):
 
 def _log_text(event: AnyEvent, progress: Progress) -> str | None:
     """Return an event as text, or None if it needs none or the end of the wait says the same."""
-    if (
-        isinstance(event, ChangeEvent)
-        and event.action.phase.terminal
-        and event.action.evidence is Evidence.ACTION
-    ):
-        return None
-    return event_text(event, progress)
+    return None if says_the_end(event) else event_text(event, progress)
 
 
 def _heading(progress: Progress) -> str:
@@ -187,11 +181,11 @@ def summary_lines(progress: Progress, summary: SummaryEvent) -> list[str]:
         f"  no usable answer for {duration_text(outage.seconds)}" for outage in progress.outages
     ]
     lines = [f"  {end_text_with_duration(end)}  {_title(end)}" for end in ends]
-    return [f"redis-actions: {summary_text(summary)}", *outages, *lines]
+    return [f"redis-actions: {summary_text(summary, progress)}", *outages, *lines]
 
 
 def _title(end: WaitEndEvent | AbandonedEvent) -> str:
-    return one_line((end.ref or "the call") if end.action is None else end.action.title)
+    return one_line(title_of(end.ref, end.action))
 
 
 def _cell(text: str) -> str:

@@ -66,7 +66,10 @@ async def wait(
 
     Raises `UsageError` if there is nothing to wait for and no `--allow-empty`.
     """
-    display, reports = create_display(args.output, print_error), ReportWriter(args.report)
+    display, reports = (
+        create_display(args.output, print_error, client.urls[0]),
+        ReportWriter(args.report),
+    )
     async with client:
         reporter = ProgressReporter(display, log, keep_alive=args.keep_alive)  # starts its clock
         progress = reporter.progress
@@ -105,7 +108,10 @@ async def submit(
         async with client, ProgressReporter(display, log, keep_alive=0) as reporter:
             await _start(client, starting, reporter, execution)
         return 0
-    display, reports = create_display(args.output, print_error), ReportWriter(args.report)
+    display, reports = (
+        create_display(args.output, print_error, client.urls[0]),
+        ReportWriter(args.report),
+    )
     async with client, ProgressReporter(display, log, keep_alive=args.keep_alive) as reporter:
         with reports:
             try:
@@ -186,6 +192,7 @@ def _report_failed_request(
         exit_code=outcome.exit_code,
         message=str(error),
         action=None,
+        reason=str(error),
     )
     summary = SummaryEvent(
         **reporter.event_time(),

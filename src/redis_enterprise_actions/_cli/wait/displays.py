@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final, Protocol
 
-from redis_enterprise_actions._cli.output import NEEDS_RICH, can_draw, print_line, write_output
+from redis_enterprise_actions._cli.output import (
+    NEEDS_RICH,
+    can_draw,
+    has_unicode,
+    print_error,
+    print_line,
+    write_output,
+)
 from redis_enterprise_actions._model.errors import UsageError
 from redis_enterprise_actions._model.text import one_line
 
-from .bars import BarsDisplay
 from .ci import GitHubDisplay, GitLabDisplay
 from .events import SubmittedEvent
 from .plain import JsonDisplay, LineDisplay, PlainDisplay, event_text
+from .rows import summary_text
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from .events import AnyEvent
+    from .events import AnyEvent, SummaryEvent
     from .progress import Progress
 
 
@@ -70,15 +78,15 @@ class ReferenceDisplay(LineDisplay):
 def choose_output(
     wanted: str, environ: Mapping[str, str], *, terminal: bool, rich: bool
 ) -> tuple[str, str | None]:
-    """Return the name of an output, never `auto`, and a warning if it is not the wanted one.
+    """Return the name of an output, never `auto` or `name`, and a warning if it is another one.
 
-    `terminal` is True if standard output is a terminal, `rich` if the package can be imported.
+    `terminal` is True if progress goes to a terminal, `rich` if the package can be imported.
     """
     if wanted == "auto" and environ.get("GITHUB_ACTIONS") == "true":
         return "github", None
     if wanted == "auto" and environ.get("GITLAB_CI") == "true":
         return "gitlab", None
-    if wanted not in {"auto", "rich"}:
+    if wanted not in {"auto", "rich", "name"}:
         return wanted, None
     if not terminal or not can_draw(environ):
         no_terminal = "plain lines, as the output is not a terminal that can draw"
@@ -90,23 +98,57 @@ def choose_output(
     return "plain", f"plain lines, as a live view {NEEDS_RICH}"
 
 
-def create_display(wanted: str, warn: Callable[[str], None]) -> Display:
-    """Return the display that is wanted, or one that the output allows; warn about the latter."""
-    terminal = sys.stdout.isatty()
+def create_display(
+    wanted: str,
+    warn: Callable[[str], None],
+    cluster: str,
+    summary: Callable[[SummaryEvent, Progress], str] = summary_text,
+) -> Display:
+    """Return the display that is wanted, or one that the output allows; warn about the latter.
+
+    Progress goes to standard output if that is a terminal, else to standard error, and results to
+    standard output. With `name` the results are references. `cluster` is its URL.
+    """
+    names = wanted == "name"
+    on_stdout = sys.stdout.isatty() and not names
+    stream = sys.stdout if on_stdout else sys.stderr
     rich = find_spec("rich") is not None
-    name, warning = choose_output(wanted, os.environ, terminal=terminal, rich=rich)
+    name, warning = choose_output(wanted, os.environ, terminal=stream.isatty(), rich=rich)
     if warning is not None:
         warn(f"redis-actions: {warning}")
-    return _DISPLAYS[name]()
+    plain = partial(
+        PlainDisplay,
+        write_result=print_line,
+        names=names,
+        unicode=has_unicode(sys.stdout),
+        summary=summary,
+    )
+    if name == "rich":
+        from .live import LiveDisplay  # noqa: PLC0415 - needs rich, an extra
+
+        results = plain(_discard)
+        return LiveDisplay(
+            stream,
+            cluster,
+            results=None if on_stdout else results,
+            keep=on_stdout or names,
+            summary=summary,
+        )
+    if name == "plain":
+        write = print_line if on_stdout else print_error
+        return plain(write)
+    return _FOR_PROGRAMS[name]()
 
 
-_DISPLAYS: Final[dict[str, Callable[[], Display]]] = {
-    "plain": lambda: PlainDisplay(print_line),
+def _discard(_: str) -> None:
+    pass
+
+
+_FOR_PROGRAMS: Final[dict[str, Callable[[], Display]]] = {
     "json": lambda: JsonDisplay(print_line),
     # This display escapes what it prints itself, because its own lines are commands.
     "github": lambda: GitHubDisplay(
         lambda line: write_output(f"{line}\n"), os.environ.get("GITHUB_STEP_SUMMARY")
     ),
     "gitlab": lambda: GitLabDisplay(print_line),
-    "rich": BarsDisplay,
 }

@@ -106,7 +106,9 @@ class WaitEndEvent(Event, frozen=True, kw_only=True, tag="end"):
 
     `ref` is None for a call that failed or left nothing to follow. `uid` is the reference without
     its run. `outcome` and `exit_code` are those of the README's table; `action` is the last state
-    that was seen. If `already_over`, the action had ended when it was first seen.
+    that was seen. `reason` says in a few words what `message` says in a sentence: why the work
+    failed, or how it stood; None if it completed. If `already_over`, the action had ended when it
+    was first seen.
     """
 
     ref: str | None
@@ -116,6 +118,7 @@ class WaitEndEvent(Event, frozen=True, kw_only=True, tag="end"):
     message: str
     action: Action | None
     already_over: bool = False
+    reason: str | None = None
 
 
 class AbandonedEvent(Event, frozen=True, kw_only=True, tag="left"):

@@ -7,8 +7,17 @@ import enum
 from typing import TYPE_CHECKING, Final, TypedDict
 
 from redis_enterprise_actions._cli.output import EXIT_INTERNAL_ERROR
-from redis_enterprise_actions._model.action import Action
-from redis_enterprise_actions._model.errors import RequestError, WaitError
+from redis_enterprise_actions._model.action import Action, last_seen_text
+from redis_enterprise_actions._model.errors import (
+    ActionAborted,
+    ActionCancelled,
+    ActionFailed,
+    ActionNotFound,
+    ActionStalled,
+    ClusterUnreachable,
+    RequestError,
+    WaitError,
+)
 from redis_enterprise_actions._model.outcome import Outcome
 from redis_enterprise_actions._model.record import age_at_end, already_ended_text, without_record
 from redis_enterprise_actions._model.text import duration_text, one_line
@@ -181,6 +190,29 @@ async def _follow_one(
             message=message,
             action=without_record(result) if isinstance(result, Action) else result.action,
             already_over=already_ended is not None,
+            reason=_reason(result),
         )
     )
     return outcome.exit_code
+
+
+def _reason(result: FinishedAction | WaitError | RequestError) -> str | None:
+    """Return in a few words why a wait did not end well, or how the action stood."""
+    reason: str | None
+    match result:
+        case Action():
+            reason = None
+        case ActionFailed() | ActionCancelled() | ActionAborted():
+            reason = None if result.action is None else result.action.reason
+        case ActionNotFound():
+            reason = "unknown to the cluster"
+        case ActionStalled():
+            still = duration_text(result.stall_timeout)
+            reason = f"{last_seen_text(result.action)}; nothing moved for {still}"
+        case WaitError():
+            reason = last_seen_text(result.action)
+        case _ if type(result) is ClusterUnreachable:
+            reason = ". ".join(filter(None, (result.reason, result.hint)))
+        case _:
+            reason = result.detail
+    return reason

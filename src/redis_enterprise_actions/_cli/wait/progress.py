@@ -72,7 +72,7 @@ class WaitProgress:
     @property
     def title(self) -> str:
         """Title of the action, or the reference until the first answer."""
-        return one_line(self.ref) if self.action is None else self.action.title
+        return title_of(self.ref, self.action)
 
     @property
     def summary(self) -> str:
@@ -80,6 +80,13 @@ class WaitProgress:
         if self.action is None:
             return f"{one_line(self.ref)}: not seen yet"
         return str(self.action)
+
+
+def title_of(ref: str | None, action: Action | None) -> str:
+    """Return the title of an action, or its reference until the first answer."""
+    if action is not None:
+        return action.title
+    return "the call" if ref is None else one_line(ref).removeprefix("action:")
 
 
 class Progress:
