@@ -97,6 +97,7 @@ def end(
         exit_code=code,
         message=message,
         action=action,
+        reason=action.reason,
     )
 
 
@@ -155,6 +156,7 @@ REJECTED_CALL: list[AnyEvent] = [  # a call that the cluster refused
         exit_code=5,
         message="POST /v1/bdbs: the cluster answered 406: weak",
         action=None,
+        reason="POST /v1/bdbs: the cluster answered 406: weak",
     ),
     SummaryEvent(**time_at(70), exit_code=5, ended={"rejected": 1}, left=0, why=None),
 ]

@@ -1,4 +1,4 @@
-"""Emulator of a terminal, for the control sequences that the command uses.
+"""Emulator of a terminal, for the control sequences that the command and rich use.
 
 A narrower window wraps its lines, and a wider one unwraps them, as most terminals do.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from typing import TextIO
 
 
 _SEQUENCE = re.compile(r"\x1b\[(\??)(\d*(?:;\d+)*)([A-Za-z])")
@@ -30,6 +31,7 @@ class FakeTerminal:
     at: tuple[int, int] = (0, 0)  # row, among all rows, and column of the cursor
     cursor: bool = True
     wraps: bool = True
+    alternate: bool = False
     styles: set[str] = field(default_factory=set)
 
     @property
@@ -68,14 +70,13 @@ class FakeTerminal:
             lines[-1] += row.cells
             if not row.wrapped:
                 lines.append([])
-        below = self.rows[self.at[0] :]
-        assert not any(row.cells for row in below), "the cursor stands below everything"
+        below = self.rows[self.at[0] + 1 :]
+        assert not any(row.cells for row in below), "the cursor stands in the lowest line"
         self.rows = []
         for line in lines[: len(lines) - 1 - len(below)]:
             parts = [line[i : i + width] for i in range(0, len(line), width)] or [[]]
             self.rows += [Row(part, wrapped=True) for part in parts[:-1]] + [Row(parts[-1])]
-        self.at = (len(self.rows), 0)
-        self.rows.append(Row())
+        self.at = (len(self.rows) - 1, len(self.rows[-1].cells))
         self.width = width
 
     def _put(self, char: str) -> None:
@@ -105,12 +106,14 @@ class FakeTerminal:
     def _control(self, private: str, number: str, letter: str) -> None:
         row, column = self.at
         if private:
-            mode = {"25": "cursor", "7": "wraps"}[number]
+            mode = {"25": "cursor", "7": "wraps", "1049": "alternate"}[number]
             setattr(self, mode, {"h": True, "l": False}[letter])
+        elif letter == "H":
+            self.at = (self.top, 0)
         elif letter == "A":
             self.at = (max(self.top, row - int(number or 1)), column)
         elif letter == "K":
-            del self.rows[row].cells[column:]
+            del self.rows[row].cells[0 if number == "2" else column :]
         elif letter == "J":
             del self.rows[row].cells[column:]
             self.rows[row].wrapped = False
@@ -119,3 +122,35 @@ class FakeTerminal:
         else:
             assert letter == "m", letter
             self.styles.add(number)
+
+
+class TerminalFile(TextIO):
+    """File on a fake terminal."""
+
+    def __init__(self, terminal: FakeTerminal, encoding: str = "utf-8") -> None:
+        self.terminal = terminal
+        self._encoding = encoding
+        self.writes: list[str] = []
+
+    @property
+    def encoding(self) -> str:
+        """The encoding of the terminal."""
+        return self._encoding
+
+    def write(self, text: str) -> int:
+        """Show text."""
+        text.encode(self._encoding)
+        self.writes.append(text)
+        self.terminal.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Do nothing."""
+
+    def isatty(self) -> bool:
+        """Return True."""
+        return True
+
+    def fileno(self) -> int:
+        """Raise the error of a file that no operating system knows."""
+        raise OSError

@@ -45,7 +45,7 @@ class Screen:
             file=file,
             force_terminal=True,
             force_interactive=True,
-            no_color=bool(os.environ.get("NO_COLOR")),
+            color_system=None if os.environ.get("NO_COLOR") else "auto",
             legacy_windows=False,
             _environ=with_valid_size(os.environ),
         )
@@ -173,10 +173,10 @@ class Title:
         room = options.max_width - cell_len(self._lead)
         text = self._title.plain
         name, on, what = text.rpartition(" on ")
-        if cell_len(text) > room > cell_len(on + what) + 4:
-            text = set_cell_size(name, room - cell_len(on + what) - 1) + mark + on + what
+        if cell_len(text) > room > cell_len(on + what) + 1:
+            text = set_cell_size(name, room - cell_len(on + what) - 1).rstrip() + mark + on + what
         elif cell_len(text) > room:
-            text = set_cell_size(text, max(0, room - 1)) + mark
+            text = set_cell_size(text, max(0, room - 1)).rstrip() + mark
         yield Text(self._lead + text, self._title.style, no_wrap=True, overflow="crop")
 
 

@@ -304,15 +304,15 @@ class TestWatchOnATerminal:
         code = (
             "import sys\n"
             "from redis_enterprise_actions._cli import main\n"
-            "from redis_enterprise_actions._cli.listing import watch_view\n"
-            "before, out = watch_view.render, sys.stdout\n"
+            "from redis_enterprise_actions._cli.listing import screens\n"
+            "before, out = screens.watched, sys.stdout\n"
             "def lose():\n"
             "    del out.flush\n"
             "    raise OSError(5, 'Input/output error')\n"
-            "def render(*args):\n"
+            "def watched(*args):\n"
             "    out.flush = lose\n"
             "    return before(*args)\n"
-            "watch_view.render = render\n"
+            "screens.watched = watched\n"
             "sys.exit(main.main(['watch']))\n"
         )
         with TerminalProcess([sys.executable, "-c", code]) as terminal:
@@ -357,5 +357,8 @@ class TestWatchOnATerminal:
             terminal.process.send_signal(signal.SIGINT)
             assert terminal.read_to_end()[0] == 130
 
-        assert written.count("pip install rich; printing lines instead") == 1
+        assert (
+            written.count("redis-actions: plain lines, as a live view needs rich: pip install rich")
+            == 1
+        )
         assert "\x1b" not in written

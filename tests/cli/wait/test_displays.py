@@ -5,19 +5,21 @@ from __future__ import annotations
 import pytest
 
 from redis_enterprise_actions import UsageError
+from redis_enterprise_actions._cli.wait.arguments import OUTPUTS
 from redis_enterprise_actions._cli.wait.displays import (
-    OUTPUTS,
     ReferenceDisplay,
     choose_output,
     create_display,
 )
 from redis_enterprise_actions._cli.wait.events import (
+    ChangeEvent,
     SubmittedEvent,
+    SummaryEvent,
     WaitsStartedEvent,
     WarningEvent,
 )
 from redis_enterprise_actions._cli.wait.progress import Progress
-from tests.event_samples import time_at
+from tests.event_samples import COMPLETED, FAILED, REFS, UPDATE, end, show_events, time_at
 
 
 GITHUB = {"GITHUB_ACTIONS": "true"}
@@ -44,7 +46,9 @@ DUMB = {"TERM": "dumb"}
         ("rich", GITHUB, True, True, "rich", None),
         ("rich", {}, False, True, "plain", "plain lines, as the output is not a terminal"),
         ("rich", DUMB, True, True, "plain", "plain lines, as the output is not a terminal"),
-        *((wanted, GITHUB, True, True, wanted, None) for wanted in OUTPUTS[3:]),
+        ("name", GITHUB, True, True, "rich", None),
+        ("name", {}, False, True, "plain", None),
+        *((wanted, GITHUB, True, True, wanted, None) for wanted in ("json", "github", "gitlab")),
         ("plain", GITLAB, True, True, "plain", None),
     ],
 )
@@ -82,26 +86,86 @@ def test_finds_rich(monkeypatch: pytest.MonkeyPatch, missing: bool) -> None:
     if missing:
         monkeypatch.setitem(__import__("sys").modules, "rich", None)
     errors: list[str] = []
-    display = create_display("auto", errors.append)
+    display = create_display("auto", errors.append, "https://n1")
 
-    assert type(display).__name__ == ("PlainDisplay" if missing else "BarsDisplay")
+    assert type(display).__name__ == ("PlainDisplay" if missing else "LiveDisplay")
     assert len(errors) == missing
 
 
 @pytest.mark.parametrize("wanted", OUTPUTS[1:])
 def test_display(monkeypatch: pytest.MonkeyPatch, wanted: str) -> None:
     """There is a display for every name of an output."""
-    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    for stream in ("stdout", "stderr"):
+        monkeypatch.setattr(f"sys.{stream}.isatty", lambda: True, raising=False)
     monkeypatch.setenv("TERM", "xterm")
     names = {
         "plain": "PlainDisplay",
-        "rich": "BarsDisplay",
+        "rich": "LiveDisplay",
+        "name": "LiveDisplay",
         "json": "JsonDisplay",
         "github": "GitHubDisplay",
         "gitlab": "GitLabDisplay",
     }
 
-    assert type(create_display(wanted, print)).__name__ == names[wanted]
+    assert type(create_display(wanted, print, "https://n1")).__name__ == names[wanted]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "stdout", "out", "err"),
+    [
+        ("plain", True, ["a1", "active", "completed", "failed", "2 "], []),
+        ("plain", False, ["a1", "completed", "failed", "2 "], ["active"]),
+        ("name", True, ["a1"], ["active", "completed", "failed", "2 "]),
+        ("name", False, ["a1"], ["active", "completed", "failed", "2 "]),
+    ],
+)
+def test_streams(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    wanted: str,
+    stdout: bool,
+    out: list[str],
+    err: list[str],
+) -> None:
+    """Progress is on standard output only if that is a terminal; names are alone there."""
+    monkeypatch.setattr("sys.stdout.isatty", lambda: stdout, raising=False)
+    display = create_display(wanted, print, "https://n1")
+    show_events(
+        display,
+        [
+            SubmittedEvent(**time_at(0), ref="action:a1"),
+            WaitsStartedEvent(**time_at(0), refs=REFS[:2]),
+            ChangeEvent(**time_at(0), ref=REFS[0], action=UPDATE),
+            end(1, REFS[0], COMPLETED, "completed", 0, "x"),
+            end(1, REFS[1], FAILED, "failed", 1, "x"),
+            SummaryEvent(**time_at(1), exit_code=1, ended={"x": 2}, left=0, why=None),
+        ],
+    )
+    printed = capsys.readouterr()
+
+    for text, words in ((printed.out, out), (printed.err, err)):
+        lines = text.splitlines()
+        assert len(lines) == len(words)
+        assert all(word in line for word, line in zip(words, lines, strict=True))
+
+
+def test_live_results(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """With a terminal as standard error alone, the table is there, and the ends are results."""
+    monkeypatch.setattr("sys.stdout.isatty", lambda: False, raising=False)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    display = create_display("rich", print, "https://n1")
+    events = [
+        WaitsStartedEvent(**time_at(0), refs=REFS[:1]),
+        ChangeEvent(**time_at(1), ref=REFS[0], action=UPDATE),
+        end(1, REFS[0], COMPLETED, "completed", 0, "x"),
+        SummaryEvent(**time_at(1), exit_code=0, ended={"completed": 1}, left=0, why=None),
+    ]
+    show_events(display, events)
+    printed = capsys.readouterr()
+
+    assert printed.out == "✓ SMUpdateBDB on bdb:1  completed     1.0s\n"
+    assert "https://n1" in printed.err
 
 
 def test_reference_display() -> None:

@@ -48,7 +48,7 @@ each_sample = pytest.mark.parametrize(
 def test_golden(name: str, events: list[AnyEvent]) -> None:
     """Each sample is printed as the golden file has it: lines with their time."""
     lines: list[str] = []
-    show_events(PlainDisplay(lines.append), events)
+    show_events(PlainDisplay(lines.append, lines.append), events)
     text = "".join(f"{line}\n" for line in lines)
 
     assert text == golden_text(f"plain-{name}.txt", text)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from .watch_view import WatchState
 
 _LIST: Final = ("UID", "WHAT", "STATUS", "DONE", "STATE", "AGE")
-_LIST_WIDTHS: Final = {"STATE": 100}  # columns of the least window that shows a column of the table
+_LIST_WIDTHS: Final = {"STATE": 95}  # columns of the least window that shows a column of the table
 _STACKED: Final = 76  # columns of a window in which an action takes three lines of a list
 _WATCH: Final = ("WHAT", "STATUS", "", "DONE", "STATE", "AGE", "UID")
 _WATCH_WIDTHS: Final = {"": 60, "STATE": 60, "AGE": 60, "UID": 140}
@@ -70,14 +70,15 @@ class ActionTable:
         return self._width >= widths.get(name, 0)
 
     def _table(self, names: list[str], actions: Iterable[Action]) -> RenderableType:
-        table = grid()
+        table, actions = grid(), list(actions)
+        names = [name for name in names if any(self._text(action, name) for action in actions)]
         for name in names:
             # rich makes those columns narrower first that it may wrap, which no text here is.
             whole = name not in {"STATE", "STATUS"} and (name != "WHAT" or "STATE" in names)
             table.add_column(
                 justify="right" if name in {"DONE", "AGE"} else "left",
                 no_wrap=whole,
-                max_width=self._width * 2 // 5 if name == "WHAT" else None,
+                max_width=self._width * 2 // 5 if name == "WHAT" and "STATE" in names else None,
             )
         table.add_row(*[Text(name, "bold", no_wrap=True, overflow="crop") for name in names])
         for action in actions:
@@ -110,7 +111,7 @@ class ActionTable:
             "STATE": reason_or_state(action),
             "AGE": "" if age is None else duration_text(age),
         }
-        return texts.get(name, "")
+        return texts.get(name, " ")  # the others are drawn
 
 
 def print_table(actions: Iterable[Action]) -> None:

@@ -184,7 +184,7 @@ class Frame:
             return
         troubled = self._in_outage is not None or wait.own_outage is not None
         progress = None if wait.action is None else wait.action.progress
-        style, width = "yellow" if troubled else "cyan", max(9, min(20, self._width // 6))
+        style, width = "yellow" if troubled else "cyan", 20 if self._width > 110 else 10
         cells: list[RenderableType] = [
             Title(self._screen.text(wait.title), "  "),
             self._screen.bar(progress, style, self._elapsed, width),
