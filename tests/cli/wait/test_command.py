@@ -120,7 +120,7 @@ class TestSubmit:
         (ref,) = lines()
 
         assert main(["wait", ref]) == 0
-        assert lines()[-1].endswith("] had already completed")
+        assert re.search("completed +had ended before$", lines()[-1])
 
     def test_json(self, threaded: ThreadedCluster, lines: Callable[[], list[str]]) -> None:
         """With `--json` the reference is in an object."""
@@ -132,15 +132,14 @@ class TestSubmit:
         assert (event["event"], event["schema"], event["ref"]) == ("submitted", 1, "crdb:t1")
 
     def test_wait(self, threaded: ThreadedCluster, lines: Callable[[], list[str]]) -> None:
-        """The reference is printed first, then the lines of `wait`."""
+        """The reference is printed first, then the end as `wait` prints it."""
         threaded.do(plan(duration=0.3))
         threaded.hold(answers=2)
 
         assert main(UPGRADE) == 0
-        ref, first, *_, last = lines()
-        uid = ref.rpartition("  started action:")[2]
-        assert first.endswith(f"  SMUpgradeBDB on bdb:1: active, 0 %, prepare [{uid}]")
-        assert re.search(rf"  SMUpgradeBDB on bdb:1 \[{uid}\] completed after \d+\.\ds$", last)
+        ref, last = lines()
+        assert re.fullmatch(r"action:[0-9a-f-]{36}", ref)
+        assert re.fullmatch(r"✓ SMUpgradeBDB on bdb:1  completed +\d+\.\ds", last)
 
     def test_wait_json(self, threaded: ThreadedCluster, lines: Callable[[], list[str]]) -> None:
         """With `--json` every line is an object; `--wait`, the default, is accepted."""
@@ -164,13 +163,13 @@ class TestSubmit:
         [
             (UPGRADE, {"outcome": "failed", "error": "no room"}, [], 1, "no room"),
             (EXPORT, {"outcome": "failed", "error": "ftp-error"}, [], 1, "ftp-error"),
-            (MAINTENANCE, {"outcome": "cancelled"}, [], 1, "had already been cancelled"),
-            (MAINTENANCE, {"outcome": "aborted"}, [], 1, "had already been aborted"),
+            (MAINTENANCE, {"outcome": "cancelled"}, [], 1, "cancelled  "),
+            (MAINTENANCE, {"outcome": "aborted"}, [], 1, "aborted  "),
             (FLUSH, {"outcome": "failed", "error": "split"}, [], 1, "cluster1.local: split; split"),
-            (UPGRADE, {"outcome": "never"}, ["--timeout", "0"], 3, "timed out after 0.0s"),
+            (UPGRADE, {"outcome": "never"}, ["--timeout", "0"], 3, "timed out     0.0s  at "),
             (FLUSH, {"outcome": "never"}, ["--stall-timeout", "0.1"], 3, "nothing moved for 0.1s"),
-            (FLUSH, {"outcome": "vanishes"}, ["--not-found-grace", "0"], 4, "was not found"),
-            (DELETE, {"duration": 0.3}, [], 0, "] completed after"),
+            (FLUSH, {"outcome": "vanishes"}, ["--not-found-grace", "0"], 4, "not found  "),
+            (DELETE, {"duration": 0.3}, [], 0, "completed  "),
         ],
         ids=[
             *("failed", "export-failed", "cancelled", "aborted", "crdb-failed", "timeout"),
@@ -203,14 +202,16 @@ class TestSubmit:
             "the call was answered, and there is nothing to follow\n",
         )
 
-    def test_dry_run_wait(self, threaded: ThreadedCluster, lines: Callable[[], list[str]]) -> None:
-        """A wait for a call that starts nothing says so in the output."""
+    def test_dry_run_wait(
+        self, threaded: ThreadedCluster, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """A wait for a call that starts nothing says so on standard error."""
         threaded.do(plan(outcome="never"))
 
-        assert main([*CHANGE, "--param", "dry_run=true"]) == 0
-        submitted, done = lines()
-        assert submitted.endswith("  the call was answered, and there is nothing to follow")
-        assert done.endswith("  nothing to wait for; exit code 0")
+        assert main([*CHANGE, "--param", "dry_run=true", "--wait"]) == 0
+        printed = capsys.readouterr()
+        assert printed.err.endswith("  the call was answered, and there is nothing to follow\n")
+        assert printed.out == "nothing to wait for (exit code 0)\n"
 
     def test_dry_run_json(self, threaded: ThreadedCluster, lines: Callable[[], list[str]]) -> None:
         """In JSON the reference of a call that starts nothing is null."""
@@ -259,13 +260,14 @@ class TestSubmit:
         assert done["ended"] == {"not followed": 1}
 
     def test_accept_untracked(
-        self, threaded: ThreadedCluster, lines: Callable[[], list[str]]
+        self, threaded: ThreadedCluster, capsys: pytest.CaptureFixture[str]
     ) -> None:
         """With `--accept-untracked` an answer that names nothing to follow is a success."""
         threaded.cluster.inject(path=POLICY[2], method="PUT", status=200, body="{}")
 
-        assert main([*POLICY, "--accept-untracked"]) == 0
-        assert lines()[0].endswith("  the call was answered, and there is nothing to follow")
+        assert main([*POLICY, "--wait", "--accept-untracked"]) == 0
+        err = capsys.readouterr().err
+        assert err.endswith("  the call was answered, and there is nothing to follow\n")
 
     def test_bootstrap(self, threaded: ThreadedCluster, capsys: pytest.CaptureFixture[str]) -> None:
         """A bootstrap without `--no-wait` is refused before anything is sent."""
@@ -385,8 +387,8 @@ class TestSubmit:
 
         assert main(MAINTENANCE) == 0
         ref, *_, last = lines()
-        assert "  started node:1/maintenance_on@" in ref
-        assert "  maintenance_on on node:1 [node:1/maintenance_on] had already completed" in last
+        assert ref.startswith("node:1/maintenance_on@")
+        assert last.startswith("✓ maintenance_on on node:1  completed")
         assert len(calls(threaded)) == 1
 
     @pytest.mark.parametrize("options", [["--no-wait"], []], ids=str)
@@ -489,13 +491,15 @@ class TestSubmit:
             text=True,
         ) as process:
             assert process.stdout is not None
-            ref, change = process.stdout.readline(), process.stdout.readline()
+            assert process.stderr is not None
+            ref, change = process.stdout.readline(), process.stderr.readline()
             process.send_signal(signal.SIGINT)
-            _, err = process.communicate(timeout=60)
+            out, err = process.communicate(timeout=60)
 
-        assert "  started node:1/maintenance_on@" in ref
+        assert ref.startswith("node:1/maintenance_on@")
         assert "maintenance_on on node:1: " in change
         assert process.returncode == 130
+        assert out.startswith("■ maintenance_on on node:1  left ")
         assert err == "interrupted; what runs on the cluster goes on running\n"
         assert calls(threaded) == [("POST", "/v1/nodes/1/actions/maintenance_on")]
 
@@ -641,7 +645,7 @@ class TestCancel:
         assert main(["cancel", ref]) == 0
         assert capsys.readouterr() == ("", "")
         assert main(["wait", ref]) == 1
-        assert "was cancelled on the cluster" in capsys.readouterr().out.splitlines()[-1]
+        assert "  cancelled  " in capsys.readouterr().out.splitlines()[-1]
 
     def test_committing(
         self, threaded: ThreadedCluster, capsys: pytest.CaptureFixture[str]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,10 +21,13 @@ from redis_enterprise_actions._cli.wait.progress import Progress
 from tests.conftest import examples
 from tests.event_samples import (
     ENDED_BEFORE,
+    REFS,
     REJECTED_CALL,
     RUNNING,
     THREE_WAITS,
+    UPDATE,
     WAITING,
+    end,
     golden_text,
     json_lines,
     show_events,
@@ -83,13 +87,28 @@ def test_keep_alive_of_many_waits() -> None:
     assert event_text(alive, progress) == expected
 
 
-@pytest.mark.parametrize("display", [PlainDisplay, JsonDisplay])
-def test_draws_nothing(display: type[PlainDisplay | JsonDisplay]) -> None:
+def test_draws_nothing() -> None:
     """Lines are never redrawn."""
     lines: list[str] = []
-    display(lines.append).draw(1.0, Progress())
+    JsonDisplay(lines.append).draw(1.0, Progress())
+    PlainDisplay(lines.append, lines.append).draw(1.0, Progress())
 
     assert lines == []
+
+
+def test_shared_reason() -> None:
+    """A cause for which several waits lost the cluster is told once."""
+    lines: list[str] = []
+    lost = [
+        msgspec.structs.replace(end(9, ref, UPDATE, "unreachable", 5, "x"), reason="refused")
+        for ref in REFS
+    ]
+    show_events(
+        PlainDisplay(lines.append, lines.append),
+        [WaitsStartedEvent(**time_at(0), refs=REFS), *lost],
+    )
+
+    assert [line.split("  ")[-1] for line in lines] == ["refused", "as above", "as above"]
 
 
 @each_sample
@@ -112,7 +131,9 @@ def test_json_strange_characters() -> None:
 def test_strange_text(text: str) -> None:
     """No text of the cluster breaks a line or moves a cursor."""
     lines: list[str] = []
-    PlainDisplay(lines.append).show(WarningEvent(**time_at(0), message=text), Progress())
+    PlainDisplay(lines.append, lines.append).show(
+        WarningEvent(**time_at(0), message=text), Progress()
+    )
 
     (line,) = lines
     assert line.isprintable()
