@@ -398,14 +398,14 @@ class TestReportsAndHook:
             stderr=subprocess.PIPE,
             text=True,
         ) as process:
-            assert process.stdout is not None
-            process.stdout.readline()
+            assert process.stderr is not None
+            process.stderr.readline()
             place.rmdir()
             threaded.go_on()
             _, err = process.communicate(timeout=60)
 
         assert process.returncode == code
-        assert err.startswith(f"redis-actions: --report {place}/report.json cannot be written: ")
+        assert f"redis-actions: --report {place}/report.json cannot be written: " in err
 
     @pytest.mark.parametrize("name", ["report.pdf", "nowhere/report.json"])
     def test_no_report(self, two_waits: list[str], name: str) -> None:
@@ -431,9 +431,12 @@ class TestReportsAndHook:
         threaded.hold()
         report = tmp_path / "report.json"
         line = ["wait", uid, "--report", str(report), "--hook", f"touch {tmp_path}/hooked"]
-        with subprocess.Popen([*COMMAND, *line], stdout=subprocess.PIPE) as process:
+        with subprocess.Popen(
+            [*COMMAND, *line], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as process:
             assert process.stdout is not None
-            process.stdout.readline()
+            assert process.stderr is not None
+            process.stderr.readline()
             process.stdout.close()
             threaded.go_on()
             assert process.wait(60) == 141
