@@ -12,17 +12,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from redis_enterprise_actions._cli.logs import unhandled_logs_to_stderr
 from redis_enterprise_actions._cli.wait.events import (
     ChangeEvent,
     OutageEvent,
     WaitsStartedEvent,
     WarningEvent,
 )
-from redis_enterprise_actions._cli.wait.reporter import (
-    LogCapture,
-    ProgressReporter,
-    unhandled_logs_to_stderr,
-)
+from redis_enterprise_actions._cli.wait.reporter import LogCapture, ProgressReporter
 from tests.conftest import at as action_at
 from tests.event_samples import time_at
 
@@ -320,7 +317,7 @@ def test_without_handlers() -> None:
     """Logging falls back to this handler in a program without any other."""
     code = (
         "import logging\n"
-        "from redis_enterprise_actions._cli.wait.reporter import unhandled_logs_to_stderr\n"
+        "from redis_enterprise_actions._cli.logs import unhandled_logs_to_stderr\n"
         "with unhandled_logs_to_stderr():\n"
         "    logging.getLogger('x').error('::y', exc_info=True)\n"
         "    logging.getLogger('x').info('z')\n"
