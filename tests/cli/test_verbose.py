@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import re
@@ -14,7 +15,9 @@ from yarl import URL
 
 from redis_enterprise_actions._cli.logs import unhandled_logs_to_stderr
 from redis_enterprise_actions._cli.main import main
-from redis_enterprise_actions._cli.wait.plain import PlainDisplay
+from redis_enterprise_actions._cli.wait.live import LiveDisplay
+from redis_enterprise_actions._cli.wait.plain import LineDisplay, event_text
+from redis_enterprise_actions._cli.wait.progress import Progress
 from redis_enterprise_actions._cli.wait.reporter import LogCapture, ProgressReporter
 from redis_enterprise_actions._client.http.messages import Request
 from redis_enterprise_actions._client.http.request_log import REQUEST_LOGGER, log_request
@@ -22,6 +25,7 @@ from redis_enterprise_actions.testing import Plan
 
 
 if TYPE_CHECKING:
+    from redis_enterprise_actions._cli.wait.events import AnyEvent
     from tests.threaded_cluster import ThreadedCluster
 
 LINE = re.compile(r"(GET|POST) (/v[12]/[^? ]+)\S* (\d+) \d+ms 127\.0\.0\.1:\d+")
@@ -106,9 +110,12 @@ async def test_shown_by_the_display() -> None:
     """While waits are shown, the display writes the lines, in the order of its events."""
     written: list[str] = []
 
-    class Display(PlainDisplay):
+    class Display(LineDisplay):
         def note(self, text: str) -> None:
             written.append(text)
+
+        def show(self, event: AnyEvent, progress: Progress) -> None:
+            written.append(event_text(event, progress) or "")
 
     with unhandled_logs_to_stderr(verbose=True), LogCapture() as log_capture:
         async with ProgressReporter(Display(written.append), log_capture, keep_alive=0):
@@ -117,9 +124,7 @@ async def test_shown_by_the_display() -> None:
             logging.getLogger("redis_enterprise_actions.anything").debug("a detail")
             log()
 
-    first, warning, last = written
-    assert (first, last) == (REQUEST, REQUEST)
-    assert warning.endswith("warning: a warning")
+    assert written == [REQUEST, "warning: a warning", REQUEST]
 
 
 @pytest.mark.parametrize("verbose", [True, False])
@@ -128,3 +133,19 @@ def test_before_a_display(capsys: pytest.CaptureFixture[str], *, verbose: bool) 
     with unhandled_logs_to_stderr(verbose=verbose), LogCapture():
         log()
         assert capsys.readouterr().err == (f"{REQUEST}\n" if verbose else "")
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_above_the_table(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *, terminal: bool
+) -> None:
+    """With the live table a line stands above it, or where standard error is if that is a file."""
+    monkeypatch.setattr("sys.stderr.isatty", lambda: terminal)
+    screen = io.StringIO()
+    display = LiveDisplay(screen, "https://node1:9443")
+    display.draw(0.0, Progress())
+    display.note(REQUEST)
+    display.close(Progress())
+
+    assert (REQUEST in screen.getvalue()) is terminal
+    assert capsys.readouterr().err == ("" if terminal else f"{REQUEST}\n")
