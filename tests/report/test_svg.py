@@ -148,12 +148,14 @@ def test_hostile_text() -> None:
 
 
 def test_css_classes() -> None:
-    """Each outcome is good, bad or open."""
+    """Each outcome is good, bad or open; it is open if the work may go on."""
     classes = {outcome: css_class(outcome) for outcome in Outcome}
 
     assert classes[Outcome.COMPLETED] == "good"
-    assert {classes[each] for each in (Outcome.INTERRUPTED, Outcome.UNDER_WAY)} == {"open"}
-    assert list(classes.values()).count("bad") == len(Outcome) - 3
+    assert {outcome for outcome, css in classes.items() if css == "open"} == {
+        *(Outcome.INTERRUPTED, Outcome.UNDER_WAY, Outcome.TIMED_OUT, Outcome.STALLED)
+    }
+    assert list(classes.values()).count("bad") == len(Outcome) - 5
 
 
 def test_label_before_outage() -> None:

@@ -120,7 +120,8 @@ def css_class(outcome: Outcome) -> str:
     """Return the CSS class of an outcome: `good`, `bad` or `open`."""
     if outcome is Outcome.COMPLETED:
         return "good"
-    return "bad" if outcome.is_error else "open"
+    gave_up = outcome in {Outcome.TIMED_OUT, Outcome.STALLED}  # the work may go on
+    return "bad" if outcome.is_error and not gave_up else "open"
 
 
 # --- parts --------------------------------------------------------------------------------------
