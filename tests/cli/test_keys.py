@@ -62,6 +62,14 @@ async def test_key(terminal: tuple[int, TextIO]) -> None:
     assert settings(keyboard) == before
 
 
+async def test_other_key(terminal: tuple[int, TextIO], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another key alone has no effect."""
+    _, keyboard = terminal
+    with Keyboard("q", lambda: pytest.fail("it is another key")) as keys:
+        monkeypatch.setattr(os, "read", lambda *_: b"x")
+        keys._read(keyboard.fileno())
+
+
 async def test_released(terminal: tuple[int, TextIO]) -> None:
     """Between `release` and `listen` the terminal is as it was."""
     _, keyboard = terminal

@@ -12,8 +12,14 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from redis_enterprise_actions import Action, Kind, Phase
+from redis_enterprise_actions._cli.keys import Keyboard
 from redis_enterprise_actions._cli.listing.query import Selection
-from redis_enterprise_actions._cli.listing.screens import ActionTable, watched
+from redis_enterprise_actions._cli.listing.screens import (
+    ActionTable,
+    LiveView,
+    print_table,
+    watched,
+)
 from redis_enterprise_actions._cli.listing.watch_view import WatchState
 from redis_enterprise_actions._cli.screen import Screen
 from redis_enterprise_actions._model.action import phase_of
@@ -264,3 +270,31 @@ class TestWatched:
 
         assert odd.phase is Phase.UNKNOWN
         assert rendered(state_with(odd))[0].startswith("1 of 1 under way")
+
+
+def test_print_table(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The table of `list` goes to standard output."""
+    monkeypatch.setenv("COLUMNS", "100")
+    print_table(THREE)
+
+    assert f"{UUID}1" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("listening", [True, False])
+def test_live_view(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, listening: bool
+) -> None:
+    """The live view fills the window, is drawn anew, and says if a key ends it."""
+    monkeypatch.setenv("COLUMNS", "120")
+    keyboard = Keyboard("q", list)
+    monkeypatch.setattr(Keyboard, "listening", listening)
+    with LiveView(EMPTY, keyboard) as view:
+        view.show(state_with(*THREE))
+        view.redraw()
+    out = capsys.readouterr().out
+
+    assert out.index("waiting for the first answer") < out.index("1 of 3 under way")
+    assert out.count("1 of 3 under way") == 2
+    assert (", q ends" in out) is listening
+    assert out.startswith("\x1b[?1049h")
+    assert "\x1b[?1049l" in out
