@@ -88,6 +88,8 @@ class LiveDisplay:
                 above = event.ref or event_text(event, progress)
             case WarningEvent() | OutageEvent(over=True):
                 above = event_text(event, progress)
+            case _:
+                pass
         if above is not None:
             self._screen.write_above(above, "yellow" if isinstance(event, WarningEvent) else "")
         if above is not None or event.elapsed - self._drawn_at >= self.refresh:
