@@ -413,7 +413,7 @@ def test_schema() -> None:
 @pytest.mark.parametrize("words", [Outcome, Evidence, Phase])
 def test_words_are_documented(words: type[Outcome | Evidence | Phase]) -> None:
     """The page about reports names every word of the JSON."""
-    page = (SCHEMA.parent / "flight-record.md").read_text("utf-8")
+    page = (SCHEMA.parent / "reports.md").read_text("utf-8")
 
     assert [word for word in words if f"`{word}`" not in page] == []
 
