@@ -3,6 +3,8 @@
 - A block of `python` runs in the namespace of its page, on virtual time.
 - A block of `console` runs in a shell that the page has to itself: a line after `$ ` is a command,
   and the other lines are its output. A block of `sh` has commands only.
+- A block of `yaml` is parsed. Its texts that begin with `redis-actions`, and the `args` of containers
+  whose image is called so, are checked as commands.
 - A block of `text` right below a block that ran is its output, where `...` matches any text.
   Elsewhere it is just text.
 - `<!-- not run: REASON -->` before a block: its syntax is checked, and the arguments of
@@ -32,6 +34,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import looptime
+import yaml
 from sybil import Sybil
 from sybil.parsers.markdown import CodeBlockParser
 
@@ -42,7 +45,7 @@ from tests.threaded_cluster import ThreadedCluster
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from typing import Self
 
     import pytest
@@ -85,7 +88,12 @@ class PageRunner:
 
     def run_page(self, page: Path) -> int:
         """Run the blocks of a page; return their number."""
-        run = {"python": self._python, "console": self._console, "sh": self._sh}
+        run = {
+            "python": self._python,
+            "console": self._console,
+            "sh": self._sh,
+            "yaml": self._yaml,
+        }
         blocks = Sybil(
             [CodeBlockParser(each, run[each]) for each in run]
             + [CodeBlockParser("text", self._text)]
@@ -202,6 +210,10 @@ class PageRunner:
                 ours = re.split(r" (?:&&|[|>]) ", line)[0]
                 parse_arguments(shlex.split(ours, comments=True)[1:])
 
+    def _yaml(self, example: Example) -> None:
+        for command in _commands_in(yaml.safe_load(str(example.parsed))):
+            self._check_syntax(command)
+
     def _run_command(self, command: str) -> str:
         """Run a command with the environment and exit code of the last one; return its output."""
         dump = f'"{sys.executable}" -S -c "{_DUMP_ENV}" > "{self._state}"'
@@ -265,6 +277,20 @@ def matches(expected: str, printed: str) -> bool:
     """Return True if `printed` is the expected output, where `...` matches any text."""
     pattern = ".*?".join(re.escape(part) for part in expected.strip().split("..."))
     return re.fullmatch(pattern, printed.strip(), re.DOTALL) is not None
+
+
+def _commands_in(node: object) -> Iterator[str]:
+    """Yield the commands of ours in a YAML document."""
+    if isinstance(node, str) and node.startswith("redis-actions "):
+        yield node
+    elif isinstance(node, list):
+        for each in node:
+            yield from _commands_in(each)
+    elif isinstance(node, dict):
+        if "redis-actions" in str(node.get("image")):
+            yield shlex.join(["redis-actions", *node["args"]])
+        for each in node.values():
+            yield from _commands_in(each)
 
 
 def bash() -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 
 import redis_enterprise_actions
 from redis_enterprise_actions import Outcome, Phase, RedisActionsError
@@ -61,11 +62,16 @@ def test_wrong_blocks(runner: PageRunner, tmp_path: Path) -> None:
         "is no Python": "<!-- not run: no -->\n```python\nfor\n```\n",
         "is no command of ours": "<!-- not run: no -->\n```sh\nredis-actions sleep\n```\n",
         "is no shell": "<!-- not run: no -->\n```sh\nfor\n```\n",
+        "is no YAML": "```yaml\na: [\n```\n",
+        "has no command of ours": "```yaml\nscript: [redis-actions sleep]\n```\n",
+        "has no argument of ours": "```yaml\nimage: redis-actions:1\nargs: [list, --sleep]\n```\n",
     }
     for name, text in pages.items():
         page = tmp_path / f"{name}.md"
         page.write_text(text, "utf-8")
-        with pytest.raises((AssertionError, ZeroDivisionError, SyntaxError, SystemExit)):
+        with pytest.raises(
+            (AssertionError, ZeroDivisionError, SyntaxError, SystemExit, yaml.YAMLError)
+        ):
             runner.run_page(page)
 
 
@@ -132,6 +138,7 @@ def test_environment() -> None:
     known = {setting.upper(): argument for argument, setting in SETTINGS.items()}
 
     assert {variable: argument for variable, argument, _ in rows} == known
+    assert known.values() == inspect.signature(ActionsClient).parameters.keys() - {"session"}
     options = {option for _, _, option in rows}
     assert all(f"`{option}" in text_of("command-line.md") for option in options)
 
@@ -152,18 +159,28 @@ def test_comparison_has_the_figures_of_the_benchmarks() -> None:
         assert f"| {at_once} |" in line
 
 
-def test_page_of_output_has_every_outcome() -> None:
+def test_page_of_json_has_every_outcome() -> None:
     """The page of the JSON lines lists every outcome of a wait."""
     words = set(Outcome) - {Outcome.WRONG_USAGE, Outcome.INTERRUPTED, Outcome.UNDER_WAY}
 
-    assert all(f"`{word}`" in text_of("output.md") for word in words)
+    assert all(f"`{word}`" in text_of("jq.md") for word in words)
+
+
+def test_jobs_in_kubernetes() -> None:
+    """A job that only waits is repeated for those exit codes after which the work may go on."""
+    _, waits = re.findall(r"^```yaml\n(.*?)^```", text_of("containers.md"), re.MULTILINE | re.DOTALL)
+    (rule,) = yaml.safe_load(waits)["spec"]["podFailurePolicy"]["rules"]
+    repeated = {Outcome.TIMED_OUT.exit_code, Outcome.UNREACHABLE.exit_code}
+    ends = {outcome.exit_code for outcome in Outcome if outcome is not Outcome.INTERRUPTED}
+
+    assert set(rule["onExitCodes"]["values"]) == ends - repeated - {0}
 
 
 def test_front_page() -> None:
     """The front page links to the pages that readers need first."""
     front = text_of("index.md")
 
-    for page in ("tls.md", "errors.md#actionvanished", "ci.md#a-runner", "many-waits.md"):
+    for page in ("certificates.md", "errors.md#actionvanished", "ci.md#runners", "many-waits.md"):
         assert f"]({page}" in front
 
 
@@ -206,6 +223,12 @@ def test_picture_of_states() -> None:
             assert end == (expected if Phase[phase].terminal else None)
 
 
+def section_on_one_wait() -> str:
+    """Return the section of CONTRIBUTING.md that follows one wait through the code."""
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    return text.split("## One wait in the code")[1].split("\n## ")[0]
+
+
 def names_of(file: Path) -> Iterator[str]:
     """Yield the names that a module defines: `function`, `CONSTANT`, `Class`, `Class.member`."""
     for node in ast.parse(file.read_text("utf-8")).body:
@@ -228,8 +251,8 @@ def members_of(node: ast.AST) -> Iterator[str]:
 
 
 def test_names_of_the_code() -> None:
-    """Each name on the page that follows one wait through the code, and in its picture, is one."""
-    page, picture = text_of("one-wait.md"), text_of("states-of-a-wait.svg")
+    """Each name in the section that follows one wait through the code, and in its picture, exists."""
+    page, picture = section_on_one_wait(), text_of("states-of-a-wait.svg")
     drawn = re.findall(r">[^<]*?\b(\w+(?:\.\w+|_\w+)+)[^<]*<", picture)
     named = {*re.findall(r"`([^`]+)`", page), *drawn}
     known = {name for file in SOURCE.rglob("*.py") for name in names_of(file)}
@@ -243,6 +266,6 @@ def test_names_of_the_code() -> None:
 def test_numbers_of_the_picture() -> None:
     """Each number in the picture of the states has its row in the table below it."""
     drawn = re.findall(r">(\d+)<", text_of("states-of-a-wait.svg"))
-    rows = re.findall(r"^\| (\d+) \|", text_of("one-wait.md"), re.MULTILINE)
+    rows = re.findall(r"^\| (\d+) \|", section_on_one_wait(), re.MULTILINE)
 
     assert sorted(drawn, key=int) == rows

@@ -36,7 +36,6 @@ pytestmark = pytest.mark.enable_socket
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
-BLOCKS = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 
 
 def run(*arguments: str | Path, configured: bool = False) -> subprocess.CompletedProcess[str]:
@@ -55,125 +54,43 @@ def run(*arguments: str | Path, configured: bool = False) -> subprocess.Complete
     )
 
 
-def test_first_block() -> None:
-    """The first example runs without changes."""
-    ran = run("-c", BLOCKS[0])
-
-    assert (ran.returncode, ran.stderr) == (0, "")
-    assert ran.stdout.splitlines()[-1] == "SMUpdateBDB on bdb:1 has completed"
-
-
-@pytest.mark.parametrize(
-    ("outcome", "done", "output"),
-    [
-        ("completed", True, ""),
-        ("failed", False, "do not go on: internal_error no room\n"),
-        ("never", False, "still running: retry_bdb: running, 33 % [u1]\n"),
-    ],
-)
-async def test_second_block(
-    cluster: FakeCluster,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    outcome: str,
-    done: bool,
-    output: str,
-) -> None:
-    """The function for real clusters returns and prints what its comments say."""
-    monkeypatch.setenv("REDIS_ENTERPRISE_URL", cluster.url)
-    monkeypatch.setenv("REDIS_ENTERPRISE_USER", cluster.username)
-    monkeypatch.setenv("REDIS_ENTERPRISE_PASSWORD", cluster.password)
-    cluster.add_action("retry_bdb", Plan(outcome=outcome, error="no room"), uid="u1")  # type: ignore[arg-type]
-    names: dict[str, object] = {}
-    exec(BLOCKS[1].replace("stall_timeout=600", "stall_timeout=6000"), names)
-
-    assert await names["upgrade_is_done"]("u1") is done  # type: ignore[operator]
-    assert capsys.readouterr().out == output
-
-
-def test_third_block() -> None:
-    """The example of calls that start work runs without changes."""
-    ran = run("-c", BLOCKS[2])
-
-    assert (ran.returncode, ran.stderr) == (0, "")
-    first, *_, last = ran.stdout.splitlines()
-    assert first.startswith("SMUpgradeBDB on bdb:1: completed")
-    assert last.startswith("maintenance_on on node:1: completed")
-
-
-def test_fourth_block() -> None:
-    """The example of a bad day runs without changes, and prints only the result."""
-    ran = run("-c", BLOCKS[3])
-
-    assert (ran.returncode, ran.stderr) == (0, "")
-    assert ran.stdout.startswith("SMUpgradeBDB on bdb:1: completed")
-
-
-def test_fifth_block() -> None:
-    """The example of a record runs without changes, and its table lists every field."""
-    ran = run("-c", BLOCKS[4])
-    page = (ROOT / "docs" / "flight-record.md").read_text("utf-8")
-    rows = page[page.index("| `Record` |") :].split("\n\n", maxsplit=1)[0].splitlines()[2:]
-    named = [name for row in rows for name in re.findall(r"`(\w+)`", row.split("|")[1])]
-
-    assert (ran.returncode, ran.stderr) == (0, "")
-    *_, ended, records = ran.stdout.splitlines()
-    assert ended.startswith("completed after 2.")
-    assert set(json.loads(records)[0]) == set(named) == set(Record.__struct_fields__)
-
-
-def test_sixth_block(tmp_path: Path) -> None:
-    """The example of a test passes without changes if no cluster is configured."""
-    (tmp_path / "test_theirs.py").write_text(BLOCKS[5], "utf-8")
-    (tmp_path / "pytest.ini").write_text("[pytest]\n", "utf-8")  # ends the search
-    pytest_itself = ("-W", "default", "-m", "pytest", "-q", "-p", "no:cacheprovider")
-    ran = run(*pytest_itself, tmp_path, "--rootdir", tmp_path)
-
-    assert ran.returncode == 0
-    assert "1 passed" in ran.stdout
-
-
-def test_all_blocks_are_tested() -> None:
-    """Every block of Python has a test above."""
-    assert len(BLOCKS) == 6
-
-
-def test_settings() -> None:
-    """The table of settings lists every argument, variable and option, and no others."""
-    table = README[README.index("| `ActionsClient(url, ...)`") :].split("\n\n", maxsplit=1)[0]
-    columns = [re.findall(r"`([^`]+)`", cell) for cell in re.findall(r"\|([^|]*)", table)]
-    rows = [columns[at : at + 5] for at in range(0, len(columns), 5)][2:]
-    named: list[set[str]] = [
-        {re.sub(r"[= ].*", "", word) for row in rows for word in row[column]} for column in range(3)
-    ]
-    arguments = inspect.signature(ActionsClient).parameters.keys()
-
-    assert named[0] == arguments - {"session"}
-    assert named[1] == {setting.upper() for setting in SETTINGS.values()}
-    options = run("-m", "redis_enterprise_actions", "list", "--help").stdout
-    others = {"--bdb", "--node", "--status", "--name", "--json", "--profile", "--help"}
-    assert others | named[2] == set(re.findall(r"--[a-z-]+", options))
+def test_length() -> None:
+    """The page has at most 120 lines."""
+    assert len(README.splitlines()) <= 120
 
 
 def test_ci_runs_the_readmes_tests() -> None:
-    """CI runs the command that the README gives to readers."""
+    """The page begins with two commands: the demo, and the tests, which CI runs as well."""
     commands = re.findall(r"^python3 -m venv .*$", README, re.MULTILINE)
 
     assert len(commands) == 2
+    assert commands[0].endswith("&& .venv/bin/redis-actions demo")
     assert commands[1] in (ROOT / ".ci" / "run").read_text("utf-8").splitlines()
 
 
 def test_every_error_is_in_the_table() -> None:
-    """The table of results of a wait lists every error with its exit code."""
-    codes = dict(re.findall(r"^\| .* \| `(\w+)`[^|]*\| (\d*) *\|$", README, re.MULTILINE))
-    public = [getattr(redis_enterprise_actions, name) for name in redis_enterprise_actions.__all__]
+    """The table of exit codes has every error that can end a wait or a call."""
+    rows = re.findall(r"^\| (\d+) \| ([^|]*) \|", README, re.MULTILINE)
+    codes = {name: code for code, names in rows for name in re.findall(r"`(\w+)`", names)}
     bases = {RedisActionsError, RequestError, WaitError}
-    for error in public:
-        if not (isinstance(error, type) and issubclass(error, RedisActionsError)):
-            continue
-        if error in bases or error.__name__ in {"UnreadableReply", "ClientClosed"}:
-            continue
-        assert codes[error.__name__] == str(error.outcome.exit_code)
+    public = [getattr(redis_enterprise_actions, name) for name in redis_enterprise_actions.__all__]
+    errors = {
+        error.__name__: str(error.outcome.exit_code)
+        for error in public
+        if isinstance(error, type) and issubclass(error, RedisActionsError) and error not in bases
+    }
+
+    assert errors.keys() - codes.keys() == {"UnreadableReply", "ClientClosed"}
+    assert codes.items() <= errors.items()
+
+
+def test_record() -> None:
+    """The table on the page about reports lists every field of a record."""
+    page = (ROOT / "docs" / "reports.md").read_text("utf-8")
+    rows = page[page.index("| `Record` |") :].split("\n\n", maxsplit=1)[0].splitlines()[2:]
+    named = [name for row in rows for name in re.findall(r"`(\w+)`", row.split("|")[1])]
+
+    assert set(named) == set(Record.__struct_fields__)
 
 
 def test_example_of_a_report(tmp_path: Path) -> None:
@@ -188,9 +105,7 @@ def test_example_of_a_report(tmp_path: Path) -> None:
     ]
     for path in paths[:3]:
         assert "SMUpgradeBDB on bdb:1" in path.read_text("utf-8")
-    assert "python docs/example_report.py" in (ROOT / "docs" / "flight-record.md").read_text(
-        "utf-8"
-    )
+    assert "python docs/example_report.py" in (ROOT / "docs" / "reports.md").read_text("utf-8")
 
 
 EXAMPLES = [
@@ -305,7 +220,7 @@ def test_all_examples_are_tested() -> None:
 
 def test_profiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The example of a profiles file can be read, and has every key."""
-    page = (ROOT / "docs" / "profiles.md").read_text("utf-8")
+    page = (ROOT / "docs" / "connect.md").read_text("utf-8")
     (shown,) = re.findall(r"^```toml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     (tmp_path / "config.toml").write_text(shown, "utf-8")
     monkeypatch.setenv("REDIS_ACTIONS_CONFIG", str(tmp_path / "config.toml"))
