@@ -3,8 +3,8 @@
 - A block of `python` runs in the namespace of its page, on virtual time.
 - A block of `console` runs in a shell that the page has to itself: a line after `$ ` is a command,
   and the other lines are its output. A block of `sh` has commands only.
-- A block of `yaml` is parsed. Its texts that begin with `redis-actions`, and the `args` of containers
-  whose image is called so, are checked as commands.
+- A block of `yaml` is parsed. Its texts that begin with `redis-actions`, and the `args` of
+  containers whose image is called so, are checked as commands.
 - A block of `text` right below a block that ran is its output, where `...` matches any text.
   Elsewhere it is just text.
 - `<!-- not run: REASON -->` before a block: its syntax is checked, and the arguments of

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 import runpy
 import sys
@@ -13,7 +14,7 @@ import pytest
 import yaml
 
 import redis_enterprise_actions
-from redis_enterprise_actions import Outcome, Phase, RedisActionsError
+from redis_enterprise_actions import ActionsClient, Outcome, Phase, RedisActionsError
 from redis_enterprise_actions._client.config.options import SETTINGS
 from redis_enterprise_actions._client.polling import wait_state
 from redis_enterprise_actions._model import action as _action
@@ -138,7 +139,7 @@ def test_environment() -> None:
     known = {setting.upper(): argument for argument, setting in SETTINGS.items()}
 
     assert {variable: argument for variable, argument, _ in rows} == known
-    assert known.values() == inspect.signature(ActionsClient).parameters.keys() - {"session"}
+    assert set(known.values()) == inspect.signature(ActionsClient).parameters.keys() - {"session"}
     options = {option for _, _, option in rows}
     assert all(f"`{option}" in text_of("command-line.md") for option in options)
 
@@ -168,7 +169,9 @@ def test_page_of_json_has_every_outcome() -> None:
 
 def test_jobs_in_kubernetes() -> None:
     """A job that only waits is repeated for those exit codes after which the work may go on."""
-    _, waits = re.findall(r"^```yaml\n(.*?)^```", text_of("containers.md"), re.MULTILINE | re.DOTALL)
+    _, waits = re.findall(
+        r"^```yaml\n(.*?)^```", text_of("containers.md"), re.MULTILINE | re.DOTALL
+    )
     (rule,) = yaml.safe_load(waits)["spec"]["podFailurePolicy"]["rules"]
     repeated = {Outcome.TIMED_OUT.exit_code, Outcome.UNREACHABLE.exit_code}
     ends = {outcome.exit_code for outcome in Outcome if outcome is not Outcome.INTERRUPTED}
@@ -251,7 +254,7 @@ def members_of(node: ast.AST) -> Iterator[str]:
 
 
 def test_names_of_the_code() -> None:
-    """Each name in the section that follows one wait through the code, and in its picture, exists."""
+    """Each name in the section on one wait in the code, and in its picture, exists."""
     page, picture = section_on_one_wait(), text_of("states-of-a-wait.svg")
     drawn = re.findall(r">[^<]*?\b(\w+(?:\.\w+|_\w+)+)[^<]*<", picture)
     named = {*re.findall(r"`([^`]+)`", page), *drawn}

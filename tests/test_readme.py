@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import os
 import re
@@ -17,19 +16,16 @@ import pytest
 
 import redis_enterprise_actions
 from redis_enterprise_actions import (
-    ActionsClient,
     Record,
     RedisActionsError,
     RequestError,
     WaitError,
 )
 from redis_enterprise_actions._client.config import profiles as _profiles
-from redis_enterprise_actions._client.config.options import SETTINGS
 from redis_enterprise_actions.testing import Plan
 
 
 if TYPE_CHECKING:
-    from redis_enterprise_actions.testing import FakeCluster
     from tests.threaded_cluster import ThreadedCluster
 
 pytestmark = pytest.mark.enable_socket

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from .planner import PlannedRequest
     from .waiters import TrackedAction, Waiter
 
-_outage_log = logging.getLogger("redis_enterprise_actions.outages")  # with fields: docs/telemetry.md
+_outage_log = logging.getLogger("redis_enterprise_actions.outages")  # fields: docs/telemetry.md
 
 # Seconds; a request is slow then. Nine times that, the rest after it, are the longest pause.
 _SLOW: Final = 5 / 3
