@@ -160,6 +160,16 @@ def test_comparison_has_the_figures_of_the_benchmarks() -> None:
         assert f"| {at_once} |" in line
 
 
+def test_plot_has_the_figures_of_the_benchmarks() -> None:
+    """Each point of the plot has the requests and the lag of a row of the table above it."""
+    point = re.compile(r"<title>[^<]+: ([\d,]+) requests, ([\d.]+ s)<")
+    points = point.findall(text_of("requests-against-lag.svg"))
+    measured = text_of("benchmarks.md").split("### 100 waits")[1].split("###")[0]
+    row = re.compile(r"^\|[^|]*\| ([\d,]+)\b(?:[^|]*\|){4} ([\d.]+ s)", re.MULTILINE)
+
+    assert sorted(points) == sorted(row.findall(measured))
+
+
 def test_page_of_json_has_every_outcome() -> None:
     """The page of the JSON lines lists every outcome of a wait."""
     words = set(Outcome) - {Outcome.WRONG_USAGE, Outcome.INTERRUPTED, Outcome.UNDER_WAY}
