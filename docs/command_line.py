@@ -1,8 +1,8 @@
 """Reference pages of the command: `command-line.md` and `action.schema.json`.
 
-`python docs/command_line.py` writes both. The page comes from the command's argument parser, not
-from `--help`, whose layout differs between versions of Python. The schema is that of the type that
-`get --json` and `list --json` print. A test fails if either file is out of date.
+`python docs/command_line.py` writes both. The page comes from the command's argument parser. The
+schema is that of the type that `get --json` and `list --json` print. A test fails if either file
+is out of date.
 """
 
 from __future__ import annotations
@@ -17,146 +17,124 @@ import msgspec
 
 from redis_enterprise_actions import Action
 from redis_enterprise_actions._cli.arguments import build_parser
-from redis_enterprise_actions._cli.connection import ENVIRONMENT, connection_options
+from redis_enterprise_actions._cli.calls.arguments import add_call_options
+from redis_enterprise_actions._cli.commands import COMMANDS, Group
+from redis_enterprise_actions._cli.connection_options import add_connection_options
+from redis_enterprise_actions._cli.help import rows_of, spelling
+from redis_enterprise_actions._cli.information import exit_codes_topic
+from redis_enterprise_actions._cli.parser import CommandParser
+from redis_enterprise_actions._cli.wait.arguments import add_wait_options
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
 _HERE: Final = Path(__file__).parent
-_NOTICE: Final = "<!-- Written by `python docs/command_line.py`. -->"
-_HIDDEN: Final = (argparse.SUPPRESS, None)
+_INTRODUCTION: Final = """\
+# Command
+
+<!-- Written by `python docs/command_line.py`. -->
+
+`redis-actions help COMMAND` shows the same on a terminal. Options that several commands have are in
+one table each: [call options](#call-options), [wait options](#wait-options), and [connection
+options](#connection-options). Connection options may also stand before the command.
+"""
 
 
 def page() -> str:
     """Return `command-line.md`."""
     top = build_parser()
-    commands = _commands(top)
-    shared = connection_options()._actions
-    connection = {flag for each in shared for flag in each.option_strings}
-    lines = [
-        "# The command line",
-        "",
-        _NOTICE,
-        "",
-        f"`redis-actions`: {_lower_first(top.description or '')}",
-        "`redis-actions COMMAND --help` prints the same.",
-        "",
-        "| command | description |",
-        "|---|---|",
-        *(
-            f"| [`{name}`](#{name}) | {_table_cell(help_)} |"
-            for name, (_, help_) in commands.items()
-        ),
-        "",
-    ]
-    for name, (command, help_) in commands.items():
-        lines += [
-            f"## {name}",
-            "",
-            *_usage(name, command, connection),
-            "",
-            *_description(command, help_),
-        ]
-        lines += _table(
-            [it for it in _visible_arguments(command) if not connection & set(it.option_strings)]
-        )
-    lines += ["## Connection", "", *_connection_section(), *_exit_codes_section(top)]
-    return "\n".join(lines).rstrip() + "\n"
+    rows = [row for group in Group for row in COMMANDS if row.group is group]
+    connection = _added(lambda parser: add_connection_options(parser, default=None))
+    waits = _added(add_wait_options)
+    calls = _added(lambda parser: add_call_options(parser, confirms=False))
+    tables = {
+        "Connection options": connection,
+        "Wait options": waits,
+        "Call options": _without(_without(calls, waits), connection),
+    }
+    shared = {title: _options(arguments) for title, arguments in tables.items()}
+    lines = [_INTRODUCTION, "| command | what it does |", "|---|---|"]
+    lines += [f"| [`{row.name}`](#{row.name}) | {_cell(row.summary)} |" for row in rows]
+    for row in rows:
+        lines += _section("##", top.command(row.name), shared)
+    for title, arguments in reversed(tables.items()):
+        lines += ["", f"## {title}", "", *_table(arguments)]
+    lines += ["", "## Exit codes", "", "```text", exit_codes_topic(100).rstrip(), "```"]
+    return "\n".join(lines) + "\n"
 
 
-def _commands(
-    top: argparse.ArgumentParser,
-) -> dict[str, tuple[argparse.ArgumentParser, str]]:
-    """Return the parser and the help line of each subcommand."""
-    (each,) = (it for it in top._actions if isinstance(it, argparse._SubParsersAction))
-    helps = {it.dest: it.help or "" for it in each._choices_actions}
-    return {name: (each.choices[name], helps[name]) for name in helps}
+def _added(add: Callable[[CommandParser], object]) -> list[argparse.Action]:
+    """Return the options that a function adds to a parser."""
+    parser = CommandParser(add_help=False)
+    add(parser)
+    return parser._actions
 
 
-def _visible_arguments(parser: argparse.ArgumentParser) -> list[argparse.Action]:
-    return [
-        each
-        for each in parser._actions
-        if each.help not in _HIDDEN and not isinstance(each, argparse._HelpAction)
-    ]
+def _without(
+    arguments: Iterable[argparse.Action], others: Iterable[argparse.Action]
+) -> list[argparse.Action]:
+    """Return the arguments that are not among others."""
+    left_out = _options(others)
+    return [each for each in arguments if not left_out.intersection(each.option_strings)]
 
 
-def _usage(name: str, command: argparse.ArgumentParser, connection: set[str]) -> list[str]:
-    """Return the usage line of a subcommand."""
-    connects = bool(connection & set(command._option_string_actions) - {"-h", "--help"})
-    words = ["redis-actions", name, *(["[CONNECTION]"] if connects else [])]
-    shown = [it for it in _visible_arguments(command) if not connection & set(it.option_strings)]
-    words += ["[OPTIONS]"] if any(it.option_strings for it in shown) else []
-    words += [_usage_word(it) for it in shown if not it.option_strings]
-    return ["```text", " ".join(words), "```"]
+def _options(arguments: Iterable[argparse.Action]) -> set[str]:
+    return {option for each in arguments for option in each.option_strings}
 
 
-def _description(command: argparse.ArgumentParser, help_: str) -> list[str]:
-    """Return the description of a subcommand, with indented lines as code blocks."""
-    lines: list[str] = []
-    text = command.description or f"{help_[:1].upper()}{help_[1:]}."
+def _section(heading: str, command: CommandParser, shared: dict[str, set[str]]) -> Iterator[str]:
+    """Yield the lines about a command and its subcommands.
+
+    `shared` has the options that are in a table of their own, by the title of the table.
+    """
+    text = command.help_text
+    name = command.prog.partition(" ")[2]
+    taken = [title for title, options in shared.items() if options <= _options(command._actions)]
+    elsewhere = {"--help"}.union(*(shared[title] for title in taken))
+    own = [each for each in command._actions if not elsewhere.intersection(each.option_strings)]
+    yield from ["", f"{heading} {name}", ""]
+    if text.sentence:
+        yield text.sentence
+    if command.commands:
+        for each in command.commands.values():
+            yield from _section(f"{heading}#", each, shared)
+        return
+    words = ["redis-actions", name, *(spelling(it) for it in own if not it.option_strings)]
+    words += ["[OPTIONS]"] if taken or _options(own) else []
+    yield from ["", "```text", " ".join(words), "```", "", *_table(own)]
+    if taken:
+        links = [f"[{title.lower()}](#{title.lower().replace(' ', '-')})" for title in taken]
+        yield from ["", f"Also: {', '.join(reversed(links))}."]
+    yield from ["", *_prose(text.notes)]
+    is_part = " " in name  # of a group of commands, which are alike
+    yield from ["<!-- not run: it needs a cluster -->", "```sh"]
+    yield from [*text.examples[: 1 if is_part else None], "```"]
+    if not is_part:
+        codes = [f"{code} {meaning}" for code, meaning in text.exit_codes.items()]
+        yield from ["", f"[Exit codes](#exit-codes): {'; '.join(codes)}."]
+
+
+def _prose(text: str) -> Iterator[str]:
+    """Yield the lines of a text, with indented lines as code blocks."""
     in_code = False
     for line in text.splitlines():
         if line.startswith(" ") is not in_code:
-            lines += ["```" if in_code else "\n```text"]
+            yield from ["```", ""] if in_code else ["", "```text"]
             in_code = not in_code
-            lines += [] if in_code else [""]
-        lines.append(line)
-    return [*lines, *(["```"] if in_code else []), ""]
+        yield line
+    if text:
+        yield from ["```", ""] if in_code else [""]
 
 
-def _table(shown: list[argparse.Action]) -> list[str]:
+def _table(arguments: Iterable[argparse.Action]) -> list[str]:
     """Return arguments and options as a table."""
-    if not shown:
-        return []
-    rows = [f"| `{_spellings(each)}` | {_table_cell(each.help or '')} |" for each in shown]
-    return ["| argument | description |", "|---|---|", *rows, ""]
+    rows = [f"| `{name}` | {_cell(text)} |" for name, text in rows_of(arguments)]
+    return ["| argument | meaning |", "|---|---|", *rows] if rows else []
 
 
-def _spellings(each: argparse.Action) -> str:
-    """Return the spellings of an argument, the shortest last."""
-    if not each.option_strings:
-        return _usage_word(each)
-    value = "" if each.nargs == 0 else f" {_value_name(each)}"
-    flags = sorted(each.option_strings, key=len, reverse=True)
-    return ", ".join(f"{flag}{value}" for flag in flags)
-
-
-def _usage_word(each: argparse.Action) -> str:
-    """Return an argument as in a usage line."""
-    name = _value_name(each)
-    return {"+": f"{name} [{name} ...]", "*": f"[{name} ...]", "?": f"[{name}]"}.get(
-        str(each.nargs), name
-    )
-
-
-def _value_name(each: argparse.Action) -> str:
-    if isinstance(each.metavar, str):
-        return each.metavar
-    return "/".join(map(str, each.choices)) if each.choices else each.dest.upper()
-
-
-def _connection_section() -> list[str]:
-    """Return the options of all commands that connect to a cluster."""
-    text = """\
-The commands that connect to a cluster take these options. Each overrides its environment variable.
-[Environment](environment.md) lists the variables, and the arguments in Python."""
-    return [text, "", *_table(_visible_arguments(connection_options()))]
-
-
-def _exit_codes_section(top: argparse.ArgumentParser) -> list[str]:
-    """Return the exit codes, from the end of the help."""
-    codes = (top.epilog or "").removeprefix(ENVIRONMENT).strip()
-    return ["## Exit codes", "", "```text", codes, "```"]
-
-
-def _table_cell(words: str) -> str:
-    return " ".join(words.split()).replace("|", "\\|").replace("%%", "%").replace("<", "&lt;")
-
-
-def _lower_first(words: str) -> str:
-    return words[:1].lower() + words[1:]
+def _cell(words: str) -> str:
+    return " ".join(words.split()).replace("|", "\\|").replace("<", "&lt;")
 
 
 def schema() -> str:

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Make the pictures of flight-record.md, with Chromium: sh docs/screenshots.sh
+# Make the pictures of reports.md, with Chromium: sh docs/screenshots.sh
 set -eu
 cd "$(dirname "$0")"
 work=$(mktemp -d)
