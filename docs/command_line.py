@@ -7,7 +7,6 @@ is out of date.
 
 from __future__ import annotations
 
-import argparse
 import inspect
 import json
 from pathlib import Path
@@ -16,17 +15,18 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from redis_enterprise_actions import Action
+from redis_enterprise_actions._cli import information
 from redis_enterprise_actions._cli.arguments import build_parser
 from redis_enterprise_actions._cli.calls.arguments import add_call_options
 from redis_enterprise_actions._cli.commands import COMMANDS, Group
 from redis_enterprise_actions._cli.connection_options import add_connection_options
 from redis_enterprise_actions._cli.help import rows_of, spelling
-from redis_enterprise_actions._cli.information import exit_codes_topic
 from redis_enterprise_actions._cli.parser import CommandParser
 from redis_enterprise_actions._cli.wait.arguments import add_wait_options
 
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable, Iterable, Iterator
 
 _HERE: Final = Path(__file__).parent
@@ -60,7 +60,11 @@ def page() -> str:
         lines += _section("##", top.command(row.name), shared)
     for title, arguments in reversed(tables.items()):
         lines += ["", f"## {title}", "", *_table(arguments)]
-    lines += ["", "## Exit codes", "", "```text", exit_codes_topic(100).rstrip(), "```"]
+    lines += ["", "## References", "", "| reference | names |", "|---|---|"]
+    lines += [f"| {_cell(words)} | {_cell(text)} |" for words, text in information._REFERENCES]
+    lines += ["", "## Exit codes", "", "| exit code | meaning |", "|---|---|"]
+    lines += [f"| {codes} | {_cell(text)} |" for codes, text in information._EXIT_CODES]
+    lines += ["", information._SEVERAL]
     return "\n".join(lines) + "\n"
 
 
