@@ -9,6 +9,7 @@ import runpy
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 import pytest
 import yaml
@@ -212,6 +213,18 @@ def test_images(page: Path) -> None:
     images = re.findall(r"!\[[^]]*\]\(([^):]+)\)", page.read_text("utf-8"))
 
     assert [image for image in images if not (page.parent / image).is_file()] == []
+
+
+@pytest.mark.parametrize(
+    "picture", sorted((ROOT / "docs").glob("screen-*.svg")), ids=lambda picture: picture.stem
+)
+def test_picture_of_a_screen(picture: Path) -> None:
+    """The picture of a screen has a width of its own, and valid UUIDs."""
+    text = picture.read_text("utf-8")
+
+    assert re.match(r'<svg class="rich-terminal" width="\d+" ', text)
+    for uid in re.findall(r"[\w-]{36}", text):
+        UUID(uid)
 
 
 def test_picture_of_states() -> None:
