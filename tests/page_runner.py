@@ -274,9 +274,13 @@ def parse_console(block: str) -> list[tuple[str, str]]:
 
 
 def matches(expected: str, printed: str) -> bool:
-    """Return True if `printed` is the expected output, where `...` matches any text."""
-    pattern = ".*?".join(re.escape(part) for part in expected.strip().split("..."))
-    return re.fullmatch(pattern, printed.strip(), re.DOTALL) is not None
+    """Return True if `printed` is the expected output, where `...` matches any text.
+
+    Columns may be as wide as they are: blanks and tabs in a row count as one blank.
+    """
+    expected, printed = (re.sub(r"[ \t]+", " ", text.strip()) for text in (expected, printed))
+    pattern = ".*?".join(re.escape(part) for part in expected.split("..."))
+    return re.fullmatch(pattern, printed, re.DOTALL) is not None
 
 
 def _commands_in(node: object) -> Iterator[str]:

@@ -84,11 +84,14 @@ def test_wrong_blocks(runner: PageRunner, tmp_path: Path) -> None:
         ("a\n...\nb\n", "a\n1\n2\nb\n", True),
         ("a ... b", "a b", False),
         ("...", "", True),
+        ("a  b", "a\t    b", True),
+        ("a b", "ab", False),
+        ("a b", "a\nb", False),
         ("a", "a\nb", False),
     ],
 )
 def test_matches(expected: str, printed: str, same: bool) -> None:
-    """Three dots match any text, and nothing else does."""
+    """Three dots match any text, and nothing else does; columns may be of any width."""
     assert matches(expected, printed) is same
 
 
