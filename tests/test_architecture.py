@@ -22,7 +22,7 @@ LIBRARIES = {
     "cryptography": {"_cli/doctor/certificate"},
     "keyring": {"_client/config/secrets"},
     "opentelemetry": {"otel"},
-    "rich": {"_cli/listing/watch_view", "_cli/wait/bars"},
+    "rich": {"_cli/listing/screens", "_cli/screen", "_cli/wait/live"},
     "tenacity": {"_client/pacing"},
     "trustme": {"testing/server/tls"},
     "wtforms": {"airflow/hooks"},

@@ -149,11 +149,11 @@ async def _hangup(place: str) -> None:
     async with serving(_active) as url:
         waiting = await asyncio.create_subprocess_exec(
             *(*COMMAND, "wait", "a", "--output", "plain", "--report", report),
-            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
             env=inherited() | settings(url),
         )
-        assert waiting.stdout is not None
-        await waiting.stdout.readline()
+        assert waiting.stderr is not None
+        await waiting.stderr.readline()
         waiting.send_signal(signal.SIGHUP)
         await waiting.communicate()
     check(_exists(report), f"report written after SIGHUP: {_exists(report)}")

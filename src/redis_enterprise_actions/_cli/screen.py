@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.measure import Measurement
 from rich.progress_bar import ProgressBar
-from rich.segment import SegmentLines
+from rich.segment import Segment, SegmentLines
 from rich.table import Table
 from rich.text import Text
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from typing import TextIO
 
     from rich.console import ConsoleOptions, RenderableType
-    from rich.segment import Segment
 
     from .keys import Keyboard
 
@@ -123,6 +122,10 @@ class Screen:
             while line and not line[-1].text.strip():
                 line.pop()
             line[-1:] = [last._replace(text=last.text.rstrip()) for last in line[-1:]]
+            text = "".join(segment.text for segment in line)
+            escaped = escape_ci_commands(text)
+            if escaped != text:  # where rich has folded a text
+                line[:] = [Segment(escaped)]
         return lines
 
     def _erase_wrapped(self) -> None:
