@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import traceback
 
-from redis_enterprise_actions._model.errors import RedisActionsError
+from redis_enterprise_actions._model.errors import ClusterUnreachable, RedisActionsError
 
 from .output import (
     EXIT_INTERNAL_ERROR,
@@ -19,7 +19,7 @@ from .output import (
 def report_failure(error: Exception) -> int:
     """Print an error, and return the exit code."""
     if isinstance(error, RedisActionsError):
-        print_error(f"redis-actions: {error}")
+        print_error(f"redis-actions: {error}{_advice(error)}")
         return error.outcome.exit_code
     if isinstance(error, OutputError):
         discard_output(sys.stdout)
@@ -29,6 +29,13 @@ def report_failure(error: Exception) -> int:
         return 74  # EX_IOERR of sysexits.h
     _print_internal_error(error)
     return EXIT_INTERNAL_ERROR
+
+
+def _advice(error: RedisActionsError) -> str:
+    """Return what to do about a cluster that the command did not reach, if the error has it not."""
+    if not isinstance(error, ClusterUnreachable) or error.hint or not error.advice:
+        return ""
+    return f". {error.advice}"
 
 
 def _print_internal_error(error: Exception) -> None:

@@ -13,7 +13,11 @@ from redis_enterprise_actions._cli.wait.prefixes import resolve_prefixes
 from redis_enterprise_actions._cli.wait.reporter import LogCapture
 from redis_enterprise_actions._client.http.redaction import secrets_in, without_secrets
 from redis_enterprise_actions._client.submit.calls import Follow, find_rule, reason_not_followable
-from redis_enterprise_actions._model.errors import RequestRejected, UsageError
+from redis_enterprise_actions._model.errors import (
+    CancelNotSupported,
+    RequestRejected,
+    UsageError,
+)
 from redis_enterprise_actions._model.outcome import Outcome
 from redis_enterprise_actions._model.reference import is_reference, parse_reference
 from redis_enterprise_actions._model.text import json_text, one_line
@@ -143,6 +147,9 @@ async def _cancel(args: argparse.Namespace, client: ActionsClient) -> int:
         (ref,) = await resolve_prefixes(client, [parse_reference(args.ref)], print_error)
         try:
             await client.operation(str(ref)).cancel(force=args.force)
+        except CancelNotSupported:
+            await client.get(str(ref))  # which raises `ActionNotFound`, or the work goes on
+            raise
         except RequestRejected as error:
             if error.status != 404:
                 raise
