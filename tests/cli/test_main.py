@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import os
@@ -21,6 +22,7 @@ from redis_enterprise_actions import UsageError
 from redis_enterprise_actions._cli import main as _main
 from redis_enterprise_actions._cli.arguments import parse_arguments
 from redis_enterprise_actions._cli.connection import client_from_args
+from redis_enterprise_actions._cli.demo import demonstrate
 from redis_enterprise_actions._cli.listing import command as _listing
 from redis_enterprise_actions._cli.main import main
 from redis_enterprise_actions.testing import Plan
@@ -980,3 +982,15 @@ def test_demo(lines: Callable[[], list[str]]) -> None:
     """`demo` waits for several actions at once, one of which fails, and exits with 0."""
     assert main(["demo"]) == 0
     assert lines()[-1].startswith("4 completed, 1 failed (as planned), in ")
+
+
+@pytest.mark.enable_socket
+async def test_demo_interrupted(lines: Callable[[], list[str]]) -> None:
+    """An interrupted `demo` offers nothing to resume, as its cluster ends with it."""
+    demo = asyncio.ensure_future(demonstrate())
+    await asyncio.sleep(1)
+    demo.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await demo
+    assert lines()[-1] == "interrupted: 5 no longer waited for (exit code 130)"

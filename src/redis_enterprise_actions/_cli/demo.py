@@ -19,7 +19,6 @@ from .wait.displays import create_display
 from .wait.follow import StopCondition, follow
 from .wait.progress import format_counts
 from .wait.reporter import LogCapture, ProgressReporter
-from .wait.rows import summary_text
 
 
 if TYPE_CHECKING:
@@ -113,12 +112,12 @@ async def demonstrate() -> int:
             add("export", Plan(duration=6, progress="linear"), bdb_uid=4),
         ]
 
-        def summary(done: SummaryEvent, progress: Progress) -> str:
-            if done.why is not None:
-                return summary_text(done, progress)
+        def summary(done: SummaryEvent, _: Progress) -> str:
+            counts = format_counts(done.ended, done.left)
+            if done.why is not None:  # nothing can be resumed, as the cluster ends, too
+                return f"{done.why}: {counts} (exit code {done.exit_code})"
             how = "as planned" if done.ended == _PLANNED else "not as planned"
             took, requests = duration_text(done.elapsed), len(cluster.requests)
-            counts = format_counts(done.ended, done.left)
             return f"{counts} ({how}), in {took} and {requests} requests"
 
         log = stack.enter_context(LogCapture())

@@ -132,6 +132,19 @@ def test_watched_narrow() -> None:
     assert head.startswith("1 of 3 under way")
 
 
+def test_watched_statuses() -> None:
+    """Statuses are complete beside long names and states; only absurd ones are cut."""
+    long = {"object_type": "bdb", "object_uid": "1", "error": "no memory " * 9}
+    some = [
+        action(1, "SM" + "Long" * 20, "completed", **long),
+        action(2, "SMUpdateBDB", "s" * 99, state="reshard"),
+    ]
+    _, _, _, *rows = rendered(state_with(*some), width=80)
+
+    assert "  completed " in rows[0]
+    assert "  sssssssssss…  " in rows[1]
+
+
 def test_watched_wide() -> None:
     """A wide table has all columns, and bars of actions that run."""
     head, _, names, *rows = rendered(state_with(*THREE), width=170, hint=", q ends")

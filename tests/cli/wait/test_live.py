@@ -404,3 +404,34 @@ def test_without_summary(window: Callable[..., TerminalFile]) -> None:
     display.close(progress)
 
     assert file.terminal.screen[1:] == []
+
+
+@pytest.mark.parametrize("width", [30, 80, 200])
+def test_resume_can_be_copied(window: Callable[..., TerminalFile], width: int) -> None:
+    """The command at the end is one line, which only the terminal wraps."""
+    file = window(width)
+    display, progress, _ = draw(file, THREE_WAITS, 1)
+    display.close(progress)
+    file.terminal.resize(400)
+
+    last = file.terminal.screen[-1]
+    assert last.endswith("Resume: redis-actions wait crdb:t2")
+    assert last.startswith("interrupted: ") is (width == 200)
+
+
+@pytest.mark.parametrize(("height", "marks"), [(4, "✓✓✓✗"), (5, "✓✗✓✓")])
+def test_bad_ends_last(window: Callable[..., TerminalFile], height: int, marks: str) -> None:
+    """In a final table that is higher than the window, what did not complete stands last."""
+    file, refs = window(80, height), tuple(f"action:a{number}" for number in range(4))
+    ends = [
+        end(7, ref, FAILED, "failed", 1, "") if ref == refs[1]
+        else end(7, ref, COMPLETED, "completed", 0, "")
+        for ref in refs
+    ]  # fmt: skip
+    done = SummaryEvent(
+        **time_at(8), exit_code=1, ended={"completed": 3, "failed": 1}, left=0, why=None
+    )
+    display, progress, _ = draw(file, [WaitsStartedEvent(**time_at(0), refs=refs), *ends, done], 8)
+    display.close(progress)
+
+    assert "".join(row[0] for row in file.terminal.everything[1:-1]) == marks

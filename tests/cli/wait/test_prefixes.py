@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +12,7 @@ from redis_enterprise_actions._cli.main import main
 from redis_enterprise_actions._cli.wait.prefixes import _resolve, is_prefix
 from redis_enterprise_actions._model.reference import parse_reference
 from redis_enterprise_actions.testing import Plan
+from tests.cli.wait import run_command
 
 
 if TYPE_CHECKING:
@@ -118,6 +120,16 @@ def test_wait_outage(threaded: ThreadedCluster, capsys: pytest.CaptureFixture[st
 
     assert main(["wait", UID[:8]]) == 5
     assert "401" in "".join(capsys.readouterr())
+
+
+@pytest.mark.parametrize("wanted", [UID[:8], "--status=running"])
+async def test_wait_for_list(cluster_in_environment: FakeCluster, wanted: str) -> None:
+    """`--timeout` limits the wait for the list, too, with two seconds for a last answer."""
+    cluster_in_environment.inject(times=None, hang=True)
+    began = asyncio.get_running_loop().time()
+
+    assert await run_command("wait", wanted, "--timeout", "5") == 3
+    assert asyncio.get_running_loop().time() - began == pytest.approx(7, abs=0.1)
 
 
 @pytest.mark.parametrize("command", ["get", "wait", "cancel"])

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _LIST: Final = ("UID", "WHAT", "STATUS", "DONE", "STATE", "AGE")
 _LIST_WIDTHS: Final = {"STATE": 95}  # columns of the least window that shows a column of the table
+_MAX_STATUS: Final = 12  # cells; the cluster's words have at most 10
 _STACKED: Final = 76  # columns of a window in which an action takes three lines of a list
 _WATCH: Final = ("WHAT", "STATUS", "", "DONE", "STATE", "AGE", "UID")
 _WATCH_WIDTHS: Final = {"": 60, "STATE": 60, "AGE": 60, "UID": 140}
@@ -74,11 +75,12 @@ class ActionTable:
         names = [name for name in names if any(self._text(action, name) for action in actions)]
         for name in names:
             # rich makes those columns narrower first that it may wrap, which no text here is.
-            whole = name not in {"STATE", "STATUS"} and (name != "WHAT" or "STATE" in names)
+            whole = name != "STATE" and (name not in {"STATUS", "WHAT"} or "STATE" in names)
+            widest = {"WHAT": self._width * 2 // 5, "STATUS": _MAX_STATUS}
             table.add_column(
                 justify="right" if name in {"DONE", "AGE"} else "left",
                 no_wrap=whole,
-                max_width=self._width * 2 // 5 if name == "WHAT" and "STATE" in names else None,
+                max_width=widest.get(name) if "STATE" in names else None,
             )
         table.add_row(*[Text(name, "bold", no_wrap=True, overflow="crop") for name in names])
         for action in actions:

@@ -6,6 +6,7 @@ hook, in this order.
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Final, Self
 
 from redis_enterprise_actions._cli.connection import client_from_args
@@ -14,9 +15,17 @@ from redis_enterprise_actions._cli.listing.query import selection_from
 from redis_enterprise_actions._cli.output import print_error, print_line
 from redis_enterprise_actions._cli.reference_cache import remember
 from redis_enterprise_actions._client.pacing.schedules import every
-from redis_enterprise_actions._model.errors import NothingToFollow, RequestError, UsageError
+from redis_enterprise_actions._client.polling.waiters import QUICK
+from redis_enterprise_actions._model.errors import (
+    NothingToFollow,
+    RedisActionsError,
+    RequestError,
+    UsageError,
+)
+from redis_enterprise_actions._model.outcome import Outcome
 from redis_enterprise_actions._model.record import Recorder
 from redis_enterprise_actions._model.reference import parse_reference
+from redis_enterprise_actions._model.text import duration_text
 from redis_enterprise_actions._report.write import write_report
 
 from .displays import ReferenceDisplay, create_display
@@ -46,6 +55,12 @@ if TYPE_CHECKING:
 _CALL_UNDER_WAY: Final = "; the call may have been carried out"
 _WORK_GOES_ON: Final = "; what runs on the cluster goes on running"
 EXIT_FOLLOW_UP_FAILED: Final = 6  # all waits completed, but a report or the hook failed
+
+
+class ListTimeout(UsageError):
+    """The lists that name what to wait for had not come when `--timeout` was over."""
+
+    outcome = Outcome.TIMED_OUT
 
 
 def run_wait(args: argparse.Namespace, execution: Execution) -> Coroutine[object, object, int]:
@@ -79,7 +94,7 @@ async def wait(
             raise UsageError("there is nothing to wait for; with --allow-empty that is a success")
         async with reporter:
             with reports:
-                if isinstance(found, RequestError):
+                if isinstance(found, RedisActionsError):
                     code = _report_failed_request(found, reporter)
                 else:
                     remember(client.urls, map(str, found))
@@ -145,18 +160,23 @@ def wait_options(args: argparse.Namespace) -> WaitOptions:
 
 async def _find_references(
     args: argparse.Namespace, client: ActionsClient, refs: list[Reference]
-) -> list[Reference] | RequestError:
+) -> list[Reference] | RequestError | ListTimeout:
     """Return the whole references, or those to what the filters match, or the request's error.
 
-    Actions that have ended are left out, unless `--status` asks for certain statuses.
+    Actions that have ended are left out, unless `--status` asks for certain statuses. The lists
+    may be as late after `--timeout` as the last poll of a wait.
     """
     selection = selection_from(args)
     try:
-        if args.ref:
-            return await resolve_prefixes(client, refs, print_error)
-        actions, complete = await fetch_selected(client, selection, allow_partial=False)
+        async with asyncio.timeout(None if args.timeout is None else args.timeout + QUICK):
+            if args.ref:
+                return await resolve_prefixes(client, refs, print_error)
+            actions, complete = await fetch_selected(client, selection, allow_partial=False)
     except RequestError as error:
         return error
+    except TimeoutError:
+        limit = duration_text(args.timeout)
+        return ListTimeout(f"the cluster had not listed its actions after {limit}")
     wanted = [action for action in actions if selection.statuses or not action.phase.terminal]
     report_ended(len(actions) - len(wanted), print_error)
     if not wanted and not complete:
@@ -179,9 +199,7 @@ async def _start(
     return operation
 
 
-def _report_failed_request(
-    error: RequestError | NothingToFollow, reporter: ProgressReporter
-) -> int:
+def _report_failed_request(error: RedisActionsError, reporter: ProgressReporter) -> int:
     """Report that a request failed before any wait began; return the exit code."""
     outcome = error.outcome
     end = WaitEndEvent(

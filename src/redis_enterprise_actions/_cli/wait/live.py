@@ -7,12 +7,14 @@ from collections import Counter
 from textwrap import wrap
 from typing import TYPE_CHECKING, Final
 
+from rich.cells import cell_len
 from rich.console import Group
 from rich.text import Text
 
 from redis_enterprise_actions._cli.output import print_error
 from redis_enterprise_actions._cli.screen import Screen, Title, grid
 from redis_enterprise_actions._model.action import Phase
+from redis_enterprise_actions._model.outcome import Outcome
 from redis_enterprise_actions._model.text import duration_text, percent_text
 
 from .events import (
@@ -25,7 +27,7 @@ from .events import (
 )
 from .plain import event_text
 from .progress import UNKNOWN_REASON
-from .rows import end_row, shared_reasons, summary_text
+from .rows import RESUME, end_row, shared_reasons, summary_text
 
 
 if TYPE_CHECKING:
@@ -111,12 +113,19 @@ class LiveDisplay:
     def close(self, progress: Progress) -> None:
         """Leave the table with the ends, or write these as results."""
         final: RenderableType | None = None
+        resume = ""
         try:
             if self._keep and self._summary is not None:
                 frame = Frame(self._screen, progress, self._summary.elapsed)
-                final = frame.final(self._summary_text(self._summary, progress))
+                text = self._summary_text(self._summary, progress)
+                if cell_len(text) > self._screen.size[0]:  # a wrapped command cannot be copied
+                    text, *rest = text.partition(RESUME)
+                    resume = "".join(rest)
+                final = frame.final(text.rstrip())
         finally:
             self._screen.close(final)
+        if resume:
+            self._screen.write_above(resume)
         if self._results is not None:
             for event in self._ends:
                 self._results.show(event, progress)
@@ -156,12 +165,17 @@ class Frame:
         return Group(*head, table, more, *causes)
 
     def final(self, summary: str) -> Group:
-        """Return the table of all ends, the reasons in full, and the summary."""
-        table = self._table(cut=False)
-        for end in self._progress.all_ends:
+        """Return the table of all ends, the reasons in full, and the summary.
+
+        In a table that is higher than the window, what did not complete comes last.
+        """
+        table, ends = self._table(cut=False), self._progress.all_ends
+        if len(ends) > self._height:
+            ends = sorted(ends, key=lambda end: end_row(end).outcome is not Outcome.COMPLETED)
+        for end in ends:
             self._add_end(table, end, cut=False)
         texts = [self._screen.text(text, "yellow") for text in self._causes()]
-        rows = [end_row(end) for end in self._progress.all_ends]
+        rows = [end_row(end) for end in ends]
         if self._width < _NARROW:
             untold = [row for row in rows if row.note and row.note not in self._told]
             texts += [self._screen.text(f"{row.title}: {row.note}") for row in untold]

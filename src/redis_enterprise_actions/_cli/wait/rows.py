@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .events import SummaryEvent
     from .progress import Progress
 
+RESUME: Final = "Resume: "  # before the command at the end of a summary
 HOW_WIDTH: Final = 9  # cells of `completed`
 TIME_WIDTH: Final = 7  # cells of `10m 00s`
 _OUTCOMES: Final = {str(outcome): outcome for outcome in Outcome}
@@ -77,7 +78,7 @@ def summary_text(summary: SummaryEvent, progress: Progress) -> str:
     if len(open_waits) > _MAX_RESUMED:
         where = "their references are in --json and --report"
         return f"{text}. {len(open_waits)} have not been seen to end: {where}"
-    return f"{text}. Resume: redis-actions wait {' '.join(map(_argument, open_waits))}"
+    return f"{text}. {RESUME}redis-actions wait {' '.join(map(_argument, open_waits))}"
 
 
 def _argument(ref: str) -> str:

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
 _MAX_EXCERPT: Final = 200  # characters of a body that an error quotes
 _MAX_SEARCHED: Final = 2**16  # bytes of a body
-FOREIGN_404: Final = "a 404 that is not the REST API's; is the URL that of the API (port 9443)?"
+FOREIGN_404: Final = (
+    "a 404 that is not the REST API's; the URL may not be that of the API (port 9443)"
+)
 USE_API: Final = "Use the URL of the REST API itself (port 9443), not that of a proxy or the UI"
 USE_HTTPS: Final = "Begin the URL with https://"
 _PLAIN_TO_TLS: Final = b"plain HTTP request was sent to HTTPS port"  # as nginx says it
