@@ -175,7 +175,7 @@ async def _find_references(
     except RequestError as error:
         return error
     except TimeoutError:
-        limit = duration_text(args.timeout)
+        limit = duration_text(args.timeout or 0.0)
         return ListTimeout(f"the cluster had not listed its actions after {limit}")
     wanted = [action for action in actions if selection.statuses or not action.phase.terminal]
     report_ended(len(actions) - len(wanted), print_error)
