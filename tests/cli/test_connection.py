@@ -78,6 +78,7 @@ class TestProfile:
             == f"ops2:{SECRET}"
         )
         assert client_with("--url", "https://n3").urls == ("https://n3",)
+        assert client_with("--url", "https://n3,https://n4").urls == ("https://n3", "https://n4")
 
     async def test_token(self, folder: Path) -> None:
         """A profile can have a token instead of a user."""

@@ -112,9 +112,10 @@ def _completions(
 
 def _urls(args: argparse.Namespace) -> list[str]:
     """Return the URLs of the cluster that a command would connect to."""
-    urls = args.url or os.environ.get("REDIS_ENTERPRISE_URL", "").split()
-    if urls:
-        return list(urls)
-    from redis_enterprise_actions._client.config.config_file import profile_urls  # noqa: PLC0415 - as above
+    from redis_enterprise_actions._client.config.config_file import (  # noqa: PLC0415 - as above
+        profile_urls,
+        words_of,
+    )
 
-    return profile_urls(args.profile)
+    given = args.url or [os.environ.get("REDIS_ENTERPRISE_URL", "")]
+    return [url for text in given for url in words_of(text)] or profile_urls(args.profile)

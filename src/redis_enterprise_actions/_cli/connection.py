@@ -12,6 +12,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from redis_enterprise_actions._client.client import ActionsClient
+from redis_enterprise_actions._client.config.config_file import words_of
 from redis_enterprise_actions._client.config.resolve import resolve_options
 from redis_enterprise_actions._client.config.secrets import read_secret
 from redis_enterprise_actions._client.http.redaction import Secret
@@ -44,7 +45,7 @@ def settings_from_args(args: argparse.Namespace) -> ResolvedOptions:
 def options_from_args(args: argparse.Namespace) -> dict[str, Any]:
     """Return the options of the command line, but for secrets; those not given are None."""
     return {
-        "url": args.url,
+        "url": [url for text in args.url for url in words_of(text)] if args.url else None,
         "username": args.user or None,
         "auth": args.auth,
         "client_cert": args.client_cert,

@@ -295,11 +295,19 @@ class TestRefused:
         assert "the current directory cannot be used: No such file" in capsys.readouterr().err
         monkeypatch.chdir(tmp_path)
 
+    @pytest.mark.parametrize("name", ["--x", "a\nb", "\udcff"])
+    def test_name(self, name: str, file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """A name that cannot be typed after --profile is refused."""
+        assert main(["login", "--url", "https://n1", "--user", USER, f"--profile={name}"]) == 2
+        assert "the name of a profile must be printable, and not begin with -" in (
+            capsys.readouterr().err
+        )
+
     def test_url_with_password(self, capsys: pytest.CaptureFixture[str]) -> None:
         """A URL with a password in it is refused, and not shown."""
         assert main(["login", "--url", f"https://u:{PASSWORD}@n1", "--user", USER]) == 2
         error = capsys.readouterr().err
-        assert "profiles.n1.url is not a URL" in error
+        assert "profile n1 cannot be written: url is not a URL" in error
         assert secrets_in(error) == []
 
 
@@ -352,6 +360,19 @@ class TestPlaces:
         assert main(["list"]) == 0
         assert main(["login"]) == 0
         assert len(prompts) == 1
+
+    def test_relative_file(
+        self, threaded: ThreadedCluster, file: Path, tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:  # fmt: skip
+        """A relative path of a file with the password starts from the current directory."""
+        (tmp_path / "pw").write_text(PASSWORD)
+        (tmp_path / "pw").chmod(0o600)
+        monkeypatch.chdir(tmp_path)
+
+        assert self.login(threaded, "--user", USER, "--password-file", "pw") == 0
+        assert profiles(file)["p"]["password_file"] == str(tmp_path / "pw")
+        assert main(["list"]) == 0
 
     def test_unwritable_file(
         self, threaded: ThreadedCluster, file: Path, tmp_path: Path, prompts: list[str],

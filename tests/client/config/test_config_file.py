@@ -44,6 +44,7 @@ def test_names(
     ("name", "variable", "urls"),
     [
         ("lab", None, ["https://lab"]),
+        ("text", None, ["https://a", "https://b"]),
         ("prod", "lab", ["https://n1", "https://n2"]),
         (None, "lab", ["https://lab"]),
         (None, None, ["https://n1", "https://n2"]),
@@ -68,6 +69,7 @@ def test_urls(
         '[profiles.prod]\nurl = ["https://n1", "https://n2"]\n'
         '[profiles.lab]\nurl = "https://lab"\n[profiles.bare]\n'
         '[profiles.mixed]\nurl = [1, "https://m"]\n[profiles.number]\nurl = 1\n'
+        '[profiles.text]\nurl = "https://a,https://b"\n'
     )
     monkeypatch.setenv("REDIS_ACTIONS_CONFIG", str(file))
     if variable is not None:

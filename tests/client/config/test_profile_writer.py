@@ -68,6 +68,20 @@ class TestText:
             ),
             (FILE, "b", "a", FILE.replace('url = "https://b"\n', LINES)),
             (
+                '[profiles.p]\nkeyring = true  # hers\n# the user\nuser = "x"  # old',
+                "p",
+                None,
+                "[profiles.p]\nkeyring = true  # hers\n# the user\n"
+                'url = ["https://n1", "https://n2"]\nuser = "ops"\n',
+            ),
+            (
+                '[profiles.p]\nurl = "x"\nuser = "ops"  # Ann',
+                "p",
+                None,
+                '[profiles.p]\nuser = "ops"  # Ann\nurl = ["https://n1", "https://n2"]\n'
+                "keyring = true\n",
+            ),
+            (
                 '[profiles]\nx = {user = "u"}\n',
                 "p",
                 None,
@@ -93,13 +107,15 @@ class TestText:
             "no end of line",
             "replace",
             "last",
+            "equal settings",
+            "equal setting without an end of line",
             "inline",
             "bracket",
             "CRLF",
         ],
     )
     def test_change(self, text: str, name: str, default: str | None, expected: str) -> None:
-        """A profile is inserted or replaced; comments and other profiles stay."""
+        """A profile is inserted or replaced; comments, equal settings and other profiles stay."""
         assert with_profile(text, name, TABLE, default) == expected
 
     def test_no_change(self) -> None:
@@ -233,7 +249,7 @@ class TestSave:
 
     def test_invalid(self, file: Path) -> None:
         """A profile that could not be read is not written."""
-        with pytest.raises(UsageError, match=r"profiles\.p\.url is not a URL"):
+        with pytest.raises(UsageError, match="profile p cannot be written: url is not a URL"):
             new_profile("p", {"url": "https://a:b@n1"})
 
 

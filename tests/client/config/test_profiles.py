@@ -90,6 +90,16 @@ class TestProfile:
         assert (lab.setting("insecure"), lab.keyring) == ("true", True)
         assert lab.urls == ["https://lab:9443"]
 
+    @pytest.mark.parametrize("text", ["https://n1 https://n2", "https://n1,https://n2"])
+    def test_urls_in_a_text(self, write: Write, text: str) -> None:
+        """A text may have several URLs, as in the environment; other texts stay as they are."""
+        write(f'[profiles.p]\nurl = "{text}"\nuser = "J,  Doe"\n')
+        profile = load_profile("p")
+        assert profile is not None
+
+        assert profile.urls == ["https://n1", "https://n2"]
+        assert profile.setting("user") == "J,  Doe"
+
     def test_repr(self, write: Write) -> None:
         """The `repr` shows no setting."""
         write('[profiles.prod]\nuser = "u"\nurl = "https://n1"\n')
@@ -184,7 +194,7 @@ class TestPath:
         assert load_profile(None) is None
 
         monkeypatch.setenv("REDIS_ACTIONS_CONFIG", str(tmp_path / "none.toml"))
-        with pytest.raises(UsageError, match="which REDIS_ACTIONS_CONFIG names"):
+        with pytest.raises(UsageError, match="no such file, but REDIS_ACTIONS_CONFIG names it"):
             load_profile(None)
 
 

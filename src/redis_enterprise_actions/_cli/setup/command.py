@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from redis_enterprise_actions._cli.connection import ask_password, options_from_args
 from redis_enterprise_actions._cli.output import print_error, print_line
-from redis_enterprise_actions._client.config.config_file import NO_HOME, config_path
+from redis_enterprise_actions._client.config.config_file import NO_HOME, config_path, words_of
 from redis_enterprise_actions._client.config.options import SETTINGS, env_setting, merge
 from redis_enterprise_actions._client.config.profile_writer import (
     new_profile,
@@ -59,6 +59,8 @@ def run_login(args: argparse.Namespace, _: Execution) -> Coroutine[object, objec
     by_name = {profile.name: profile for profile in profiles}
     name = args.profile or os.environ.get("REDIS_ACTIONS_PROFILE")
     name = name or _name_for(given, by_name.get(default or ""))
+    if name.startswith("-") or not name.isprintable():
+        raise UsageError("the name of a profile must be printable, and not begin with -")
     profile = new_profile(name, _table(args, given, by_name.get(name)))
     missing = [] if profile.urls else ["--url (REDIS_ENTERPRISE_URL)"]
     if not profile.table.keys() & {"user", "token_file", "client_cert"}:
@@ -155,7 +157,7 @@ def _name_for(given: Mapping[str, Any], default: Profile | None) -> str:
 def _share_urls(given: Mapping[str, Any], table: Mapping[str, Any]) -> bool:
     """Return True if two tables have a URL in common, or one has none."""
     some, others = (
-        {url.rstrip("/") for url in ([urls] if isinstance(urls, str) else urls)}
+        {url.rstrip("/") for url in (words_of(urls) if isinstance(urls, str) else urls)}
         for urls in (given.get("url", ()), table.get("url", ()))
     )
     return not some or not others or not some.isdisjoint(others)
@@ -208,9 +210,12 @@ def _password(args: argparse.Namespace, profile: Profile) -> Secret:
                 f"{error}; or keep the password elsewhere: with --password-file FILE, which login "
                 "writes, or with --password-command COMMAND, such as 'pass show redis'"
             ) from None
-    given = {"password_file": args.password_file, "password_command": args.password_command}
-    table = {key: str(value) for key, value in given.items() if value is not None}
-    source = new_profile(profile.name, dict(table or profile.table))
+    given: dict[str, Any] = {}
+    if args.password_file is not None:
+        given["password_file"] = _absolute(args.password_file)
+    if args.password_command is not None:
+        given["password_command"] = args.password_command
+    source = new_profile(profile.name, given or dict(profile.table))
     file = source.path("password_file")
     if file is not None and not profile.keyring:
         if not _is_there(file):
@@ -246,7 +251,7 @@ def _keep_password(profile: Profile, password: Secret) -> str:
 def run_logout(args: argparse.Namespace, _: Execution) -> int:
     """Remove the password of a profile, or of a user at a cluster, from the keyring."""
     profile = load_profile(args.profile)
-    urls = args.url or env_setting("url").split() or ([] if profile is None else profile.urls)
+    urls = args.url or words_of(env_setting("url")) or ([] if profile is None else profile.urls)
     user = args.user or env_setting("user") or ("" if profile is None else profile.setting("user"))
     if not urls or not user:
         raise UsageError("logout needs --profile, or --url and --user: the keyring has no others")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import tomllib
 from pathlib import Path
@@ -25,6 +26,11 @@ def config_path() -> Path | None:
     return Path(folder, "redis-actions", "config.toml")
 
 
+def words_of(text: str) -> list[str]:
+    """Return the words of a setting that is a list, with blanks or commas between them."""
+    return re.findall(r"[^\s,]+", text)
+
+
 def profile_names() -> list[str]:
     """Return the names of the profiles, for completion; none if the file cannot be read."""
     return [name for name in _profiles(_read()) if name.isprintable()]  # a shell shows them
@@ -36,7 +42,7 @@ def profile_urls(name: str | None) -> list[str]:
     wanted = name or os.environ.get("REDIS_ACTIONS_PROFILE") or table.get("default")
     profile = _profiles(table).get(cast("str", wanted))
     url = cast("dict[str, object]", profile).get("url") if isinstance(profile, dict) else None
-    several = url.split() if isinstance(url, str) else url
+    several = words_of(url) if isinstance(url, str) else url
     urls = cast("list[object]", several) if isinstance(several, list) else []
     return [each for each in urls if isinstance(each, str)]
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import difflib
 import logging
 import os
-import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict, cast
 
 from redis_enterprise_actions._client.pacing.durations import parse_duration
 from redis_enterprise_actions._model.errors import UsageError
+
+from .config_file import words_of
 
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def merge(base: Mapping[str, Any], source: SettingSource) -> dict[str, Any]:
     """
     options = {name: value for name, value in base.items() if value is not None}
     for name in ("url", "trusted_hosts"):
-        several = [] if options.get(name) else re.findall(r"[^\s,]+", source(SETTINGS[name]))
+        several = [] if options.get(name) else words_of(source(SETTINGS[name]))
         if several:
             options[name] = several
     has_certificate = "client_cert" in options

@@ -33,7 +33,7 @@ def new_profile(name: str, table: dict[str, Any]) -> Profile:
     file = config_path()
     if file is None:
         raise UsageError(f"profile {name} cannot be written: {NO_HOME}")
-    return make_profile(name, table, file.absolute())
+    return make_profile(name, table, file.absolute(), is_written=False)
 
 
 def save_profile(profile: Profile) -> bool:
@@ -68,23 +68,20 @@ def save_profile(profile: Profile) -> bool:
 def with_profile(text: str, name: str, table: Mapping[str, Any], default: str | None) -> str | None:
     """Return the text of a file with a profile inserted or replaced, and the default set.
 
-    Comments in the table of the profile are moved to its beginning. Return None where the result
-    would not be the file with this change alone: where the profile is no table of its own.
+    In the table of the profile, comments stay, and the lines of settings that do not change. Return
+    None where the result would not be the file with this change alone: where the profile is no
+    table of its own.
     """
     wanted = tomllib.loads(text)
     if wanted.get("profiles", {}).get(name) == table and wanted.get("default") == default:
         return text
     lines = _LINE.findall(text.replace("\r\n", "\n"))
     start, end = _place_of(lines, name)
-    header, settings = _table_text(name, table).split("\n", 1)
     if start < len(lines):
-        comments = [
-            line for line in lines[start + 1 : end] if line.strip() and _COMMENT.match(line)
-        ]
-        lines[start + 1 : end] = [*comments, settings]
+        lines[start + 1 : end] = _changed(lines[start + 1 : end], table)
     else:
         gap = "\n\n" if lines and not lines[-1].endswith("\n") else "\n"
-        lines += [gap if lines else "", f"{header}\n{settings}"]
+        lines += [gap if lines else "", _table_text(name, table)]
     if default is not None and "default" not in wanted:
         lines.insert(0, f"default = {_value_text(default)}\n\n")
         wanted["default"] = default
@@ -111,10 +108,26 @@ def _place_of(lines: list[str], name: str) -> tuple[int, int]:
     return len(lines), len(lines)
 
 
+def _changed(lines: list[str], table: Mapping[str, Any]) -> list[str]:
+    """Return the lines of a table with other settings: comments and equal settings stay."""
+    kept: list[str] = []
+    new = dict(table)
+    for line in lines:
+        setting = {} if _COMMENT.match(line) else _parse(line)
+        if not line.strip() or setting is None or not setting.items() <= new.items():
+            continue
+        kept.append(line if line.endswith("\n") else f"{line}\n")
+        new = {key: value for key, value in new.items() if key not in setting}
+    return [*kept, _settings_text(new)]
+
+
 def _header(line: str) -> dict[str, Any] | None:
     """Return the empty tables that a line begins, or None for any other line."""
-    if not line.lstrip().startswith("["):
-        return None
+    return _parse(line) if line.lstrip().startswith("[") else None
+
+
+def _parse(line: str) -> dict[str, Any] | None:
+    """Return the contents of a line, or None if the line is not TOML by itself."""
     try:
         return tomllib.loads(line)
     except tomllib.TOMLDecodeError:
@@ -123,8 +136,11 @@ def _header(line: str) -> dict[str, Any] | None:
 
 def _table_text(name: str, table: Mapping[str, Any]) -> str:
     key = name if _BARE_KEY.fullmatch(name) else _value_text(name)
-    settings = (f"{key} = {_value_text(value)}\n" for key, value in table.items())
-    return f"[profiles.{key}]\n{''.join(settings)}"
+    return f"[profiles.{key}]\n{_settings_text(table)}"
+
+
+def _settings_text(table: Mapping[str, Any]) -> str:
+    return "".join(f"{key} = {_value_text(value)}\n" for key, value in table.items())
 
 
 def _value_text(value: object) -> str:

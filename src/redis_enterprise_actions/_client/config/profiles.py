@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from redis_enterprise_actions._client.pacing.durations import is_duration, parse_duration
 from redis_enterprise_actions._model.errors import UsageError
 
-from .config_file import NO_HOME, config_path
+from .config_file import NO_HOME, config_path, words_of
 from .options import similar_name
 from .secrets import check_owner
 
@@ -48,7 +48,8 @@ class Profile:
     @property
     def urls(self) -> list[str]:
         """The URLs of the cluster, or of its nodes."""
-        return _words(self.table.get("url", ""))
+        url = self.table.get("url", "")
+        return words_of(url) if isinstance(url, str) else url
 
     @property
     def keyring(self) -> bool:
@@ -71,7 +72,7 @@ class Profile:
         value = self.table.get(name, "")
         if isinstance(value, (bool, int, float)):
             return str(value).lower()
-        return " ".join(_words(value))
+        return " ".join(value) if isinstance(value, list) else value
 
     def path(self, key: str) -> Path | None:
         """Return the path of a file that is set, such as `password_file`."""
@@ -109,10 +110,6 @@ def load_profiles(*, may_be_missing: bool = False) -> tuple[list[Profile], str |
     return found, table.get("default")
 
 
-def _words(value: str | list[str]) -> list[str]:
-    return value.split() if isinstance(value, str) else value
-
-
 def _profile_from(name: str, table: Mapping[str, Any], file: Path | None) -> Profile:
     tables: dict[str, dict[str, Any]] = table.get("profiles", {})
     if file is None:
@@ -123,13 +120,19 @@ def _profile_from(name: str, table: Mapping[str, Any], file: Path | None) -> Pro
     return make_profile(name, tables[name], file)
 
 
-def make_profile(name: str, table: dict[str, Any], file: Path) -> Profile:
-    """Return the profile of a table in the file. Raises `UsageError` for what it cannot have."""
+def make_profile(
+    name: str, table: dict[str, Any], file: Path, *, is_written: bool = True
+) -> Profile:
+    """Return the profile of a table in the file, or, unless `is_written`, of one to be written.
+
+    Raises `UsageError` for what a profile cannot have.
+    """
     problem = _problem_with(table, _PROFILE)
     if problem is None and {"password_file", "password_command"} <= table.keys():
         problem = "password_command: there is a password_file, too"
     if problem is not None:
-        raise UsageError(f"{file}: profiles.{name}.{problem}")
+        where = f"{file}: profiles.{name}." if is_written else f"profile {name} cannot be written: "
+        raise UsageError(f"{where}{problem}")
     return Profile(name, table, file.parent)
 
 
@@ -148,7 +151,7 @@ def _read_config(file: Path | None, *, may_be_missing: bool = False) -> dict[str
     except FileNotFoundError:
         if may_be_missing or not os.environ.get("REDIS_ACTIONS_CONFIG"):
             return table
-        problem = "there is no such file, which REDIS_ACTIONS_CONFIG names"
+        problem = "there is no such file, but REDIS_ACTIONS_CONFIG names it"
     except OSError as error:
         problem = f"it cannot be read: {error.strerror}"
     except UnicodeError:  # the error holds the text of the file
