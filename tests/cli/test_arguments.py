@@ -224,7 +224,7 @@ class TestParser:
             ([f"--pass={SECRET}", "-p" + SECRET], "unknown option --pass"),
             (["-p" + SECRET], "unknown option -p"),
             (["--force2=" + SECRET], "unknown option --force2"),
-            (["--", "--x", SECRET], "unknown option --"),
+            (["--", "--x", SECRET], "2 arguments too many"),
         ],
     )
     def test_too_much(
@@ -413,6 +413,7 @@ class TestParser:
         ("running", {"running"}),
         ("Running, FAILED", {"running", "failed"}),
         (" a odd word ,,", {"a odd word"}),
+        ("delete-pending,queued", {"delete-pending", "queued"}),
         ("", set()),
     ],
 )
@@ -449,6 +450,14 @@ def test_interval() -> None:
         (["watch", "--interval", "soon"], "'soon' is not a duration"),
         (["watch", "--json"], "unknown option --json"),
         (["list", "--node", "one"], "is not a whole number"),
+        (["list", "--status", "failed,runing"], "runing is unknown; did you mean running?"),
+        (["wait", "--status", "complete"], "complete is unknown; did you mean completed?"),
+        (["doctor", "--timeout", "0"], "--timeout: the duration must be longer than 0"),
+        (["list", "--insecure", "--ca-cert", "f"], "--ca-cert and --insecure exclude each other"),
+        (["login", "--fingerprint", "f", "--insecure"], "and --fingerprint exclude each other"),
+        (["-V"], "unknown option -V"),
+        (["-x", "list"], "unknown option -x"),
+        (["databases", "-x"], "unknown option -x"),
         (["list", "--once"], "unknown option --once"),
         (["profiles", "--profile", "p"], "unknown option --profile"),
         (["login", "--password", "hunter2-hunter2"], "a secret must not be an argument"),
@@ -467,6 +476,17 @@ def test_wrong_usage_of_other_commands(
     assert caught.value.code == 2
     assert expected in complaint
     assert "hunter2" not in complaint
+
+
+@pytest.mark.parametrize(
+    ("line", "refs"),
+    [(["--", "a", "b"], ["a", "b"]), (["a", "--"], ["a"]), (["a", "--any", "--", "b"], ["a", "b"])],
+    ids=" ".join,
+)
+def test_end_of_options(line: list[str], refs: list[str]) -> None:
+    """`--` ends the options, and is no argument."""
+    assert parse_arguments(["wait", *line]).ref == refs
+    assert parse_arguments(["list", "--"]).run == "list"
 
 
 @pytest.mark.parametrize("until", list(StopCondition))

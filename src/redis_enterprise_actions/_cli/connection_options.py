@@ -14,32 +14,8 @@ from .help import CONNECTION
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+# Variables that have no option.
 ENVIRONMENT: Final = (
-    (
-        "REDIS_ENTERPRISE_URL",
-        "the cluster's REST API, such as https://cluster.example.com:9443; several with spaces",
-    ),
-    ("REDIS_ENTERPRISE_TRUSTED_HOSTS", "other hosts that its nodes may redirect to"),
-    ("REDIS_ENTERPRISE_USER", "the user's name, often an e-mail address"),
-    ("REDIS_ENTERPRISE_PASSWORD", "the password; it is never an argument"),
-    ("REDIS_ENTERPRISE_AUTH", '"basic", or "jwt" to send the password for tokens only'),
-    ("REDIS_ENTERPRISE_TOKEN", "a token to send instead"),
-    ("REDIS_ENTERPRISE_CLIENT_CERT", "a PEM file with a client certificate"),
-    (
-        "REDIS_ENTERPRISE_CLIENT_KEY",
-        "a PEM file with its key, if the key is in a file of its own",
-    ),
-    (
-        "REDIS_ENTERPRISE_CA_CERT",
-        "a PEM file with the CA that signed the cluster's certificate",
-    ),
-    (
-        "REDIS_ENTERPRISE_FINGERPRINT",
-        "the SHA-256 fingerprint of the one certificate to trust",
-    ),
-    ("REDIS_ENTERPRISE_INSECURE", '"true", "1", "yes" or "on" accepts any certificate'),
-    ("REDIS_ENTERPRISE_REQUEST_TIMEOUT", "how long one request may take, such as 1m"),
-    ("REDIS_ACTIONS_PROFILE", "the profile to take the rest from"),
     (
         "REDIS_ACTIONS_CONFIG",
         "the file of profiles, not ~/.config/redis-actions/config.toml",
@@ -57,12 +33,17 @@ def add_connection_options(parser: argparse.ArgumentParser, *, default: object) 
     `default` is the value of an option that is not given. It is `argparse.SUPPRESS` for a command,
     as its options override those in front of the command.
     """
-    add: Callable[..., object] = partial(
-        parser.add_argument_group(CONNECTION).add_argument, default=default
+    group = parser.add_argument_group(CONNECTION)
+    add: Callable[..., object] = partial(group.add_argument, default=default)
+    trust: Callable[..., object] = partial(
+        group.add_mutually_exclusive_group().add_argument, default=default
     )
     text = "the profile to take the rest from (REDIS_ACTIONS_PROFILE)"
     add("--profile", metavar="PROFILE", help=text)
-    text = "the cluster's REST API, or a node's; can be repeated (REDIS_ENTERPRISE_URL)"
+    text = (
+        "the cluster's REST API, such as https://cluster.example.com:9443, or a node's; can be "
+        "repeated (REDIS_ENTERPRISE_URL)"
+    )
     add("--url", action="append", help=text)
     add("--user", metavar="NAME", help="the user's name (REDIS_ENTERPRISE_USER)")
     text = "holds the password (REDIS_ENTERPRISE_PASSWORD is the password itself)"
@@ -78,11 +59,11 @@ def add_connection_options(parser: argparse.ArgumentParser, *, default: object) 
     text = "PEM file of its key, if the key is in a file of its own (REDIS_ENTERPRISE_CLIENT_KEY)"
     add("--client-key", metavar="FILE", help=text)
     text = "PEM file of the CA to trust (REDIS_ENTERPRISE_CA_CERT)"
-    add("--ca-cert", metavar="FILE", help=text)
+    trust("--ca-cert", metavar="FILE", help=text)
     text = "SHA-256 of the one certificate to trust (REDIS_ENTERPRISE_FINGERPRINT)"
-    add("--fingerprint", metavar="HEX", help=text)
-    text = "accept any certificate (REDIS_ENTERPRISE_INSECURE)"
-    add("--insecure", action="store_true", help=text)
+    trust("--fingerprint", metavar="HEX", help=text)
+    text = "accept any certificate (REDIS_ENTERPRISE_INSECURE=true)"
+    trust("--insecure", action="store_true", help=text)
     text = "a host to follow redirects to; can be repeated (REDIS_ENTERPRISE_TRUSTED_HOSTS)"
     add("--trusted-host", action="append", metavar="HOST", help=text)
     text = "limit of one request (default: 30s; REDIS_ENTERPRISE_REQUEST_TIMEOUT)"

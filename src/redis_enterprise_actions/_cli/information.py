@@ -98,12 +98,12 @@ def connection_topic() -> str:
     add_connection_options(parser, default=None)
     return page(
         "These options say which cluster to connect to, as which user. They may stand in front of "
-        "the command, and behind it. Each overrides its environment variable, which overrides the "
-        "profile.",
+        "the command, and behind it. Each overrides its environment variable, which is in brackets "
+        "here, and that overrides the profile.",
         "  redis-actions list --profile prod\n"
         "  redis-actions --url https://cluster.example.com:9443 --user ops list",
         Table("options", rows_of(parser._actions)),  # noqa: SLF001 - there is no other way
-        Table("environment", ENVIRONMENT),
+        Table("other environment variables", ENVIRONMENT),
     )
 
 

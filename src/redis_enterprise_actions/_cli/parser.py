@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .commands import Command
 
 _OPTION: Final = re.compile(r"--[^\s=]+(?==|$)")
+_ANY_OPTION: Final = re.compile(r"--[^\s=]+(?==|$)|-[A-Za-z]")
 # Messages of argparse, and ours. Python may change its own: what matches nothing is shown as it is.
 _MESSAGES: Final = (
     (r"(?s)argument (?:\S+/)?(\S+): expected .*", r"\1 needs a value"),
@@ -119,13 +120,16 @@ class CommandParser(argparse.ArgumentParser):
         argument that can be repeated from one place only; what it leaves is added here.
         """
         words = list(takewhile(lambda word: word != "--", args))
+        pattern = _OPTION
         if self._subparsers is not None:
             words = list(takewhile(lambda word: word.startswith("-"), words))
+            pattern = _ANY_OPTION
         for word in words:
-            option = _OPTION.match(word)
+            option = pattern.match(word)
             if option is not None and option[0] not in self._option_string_actions:
                 self._refuse_option(option[0])
         parsed, rest = super().parse_known_args(args, namespace or argparse.Namespace())
+        rest = [word for word in rest if word != "--"]
         repeated = [it.dest for it in self._actions if it.nargs in {"*", "+"} and it.type is None]
         if repeated and not any(map(_is_option, rest)):
             getattr(parsed, repeated[0]).extend(rest)
@@ -134,7 +138,7 @@ class CommandParser(argparse.ArgumentParser):
 
     def refuse_rest(self, rest: Sequence[str]) -> NoReturn:
         """Exit because of arguments that no parser took."""
-        options = list(filter(_is_option, rest))
+        options = [word for word in rest if _is_option(word) and not word.startswith("--")]
         if options:
             self._refuse_option(options[0][:2])  # a value may be joined to a short option
         count = "1 argument" if len(rest) == 1 else f"{len(rest)} arguments"

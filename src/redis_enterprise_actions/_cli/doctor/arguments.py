@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from redis_enterprise_actions._cli.connection_options import add_connection_options
-from redis_enterprise_actions._cli.durations import parse_time
+from redis_enterprise_actions._cli.durations import parse_interval
 
 
 if TYPE_CHECKING:
@@ -29,6 +29,6 @@ def add_doctor(command: CommandParser) -> None:
         "six more, or a few more with tokens.",
     )
     text = "time limit for each step (default: 10s)"
-    command.add_argument("--timeout", type=parse_time, default=10.0, metavar="TIME", help=text)
+    command.add_argument("--timeout", type=parse_interval, default=10.0, metavar="TIME", help=text)
     command.add_argument("--json", action="store_true", help="print one JSON object per line")
     add_connection_options(command, default=argparse.SUPPRESS)

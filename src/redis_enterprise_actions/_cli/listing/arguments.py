@@ -97,9 +97,21 @@ def has_filters(args: argparse.Namespace) -> bool:
 
 
 def parse_statuses(text: str) -> frozenset[str]:
-    """Parse statuses with commas between them; return them casefolded."""
-    words = [word.strip().casefold() for word in text.split(",")]
-    return frozenset(word for word in words if word)
+    """Parse statuses with commas between them; return them casefolded.
+
+    A word that is nearly a known one is an error: nothing would match it. Others may be new.
+    """
+    words = frozenset(word.strip().casefold() for word in text.split(",")) - {""}
+    for word in words.difference(PHASES):
+        from redis_enterprise_actions._client.config.options import similar_name  # noqa: PLC0415 - rarely needed
+        from redis_enterprise_actions._model import action  # noqa: PLC0415 - as above
+
+        known = {*PHASES, *action.ACTION_PHASES, *action.CRDB_TASK_PHASES}
+        known |= {*action.TRANSFER_PHASES, *action.DATABASE_PHASES}
+        similar = None if word in known else similar_name(word, sorted(known))
+        if similar is not None:
+            raise argparse.ArgumentTypeError(f"{word} is unknown; did you mean {similar}?")
+    return words
 
 
 def _limit(text: str) -> int:
