@@ -686,13 +686,16 @@ def fake() -> Iterator[dict[str, str]]:
     with subprocess.Popen([*COMMAND, "fake-cluster"], stdout=subprocess.PIPE, text=True) as it:
         assert it.stdout is not None
         found: dict[str, str] = {}
+        note = ""
         for line in it.stdout:
             words = line.split()
             if line.startswith("export "):
                 name, _, value = words[1].partition("=")
                 found[name] = value
             if line.startswith("redis-actions wait "):
-                found[words[4]] = words[2]
+                found[note] = words[2]
+            assert line.startswith("#") or "#" not in line  # zsh knows no comments behind commands
+            note = words[1] if line.startswith("# ") else ""
             if line.startswith("redis-actions submit "):
                 found["submit"] = " ".join(words[2:4])
                 break

@@ -86,10 +86,12 @@ async def serve_fake_cluster(port: int, version: Version) -> NoReturn:
                 "never ends: try --timeout 10",
             ),
         ):
-            print_line(f"redis-actions wait {uid}  # {note}")
+            print_line(f"# {note}")
+            print_line(f"redis-actions wait {uid}")
         path = f"/v1/bdbs/{cluster.add_bdb()}/upgrade"
         cluster.plan("POST", path, Plan(duration=20), times=None)
-        print_line(f"redis-actions submit POST {path}  # starts what completes after 20 s")
+        print_line("# starts what completes after 20 s")
+        print_line(f"redis-actions submit POST {path}")
         while True:  # noqa: ASYNC110 - there is no event to wait for
             await asyncio.sleep(3600)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import traceback
 
-from redis_enterprise_actions._model.errors import ClusterUnreachable, RedisActionsError
+from redis_enterprise_actions._model.errors import RedisActionsError
 
 from .output import (
     EXIT_INTERNAL_ERROR,
@@ -19,7 +19,7 @@ from .output import (
 def report_failure(error: Exception) -> int:
     """Print an error, and return the exit code."""
     if isinstance(error, RedisActionsError):
-        print_error(f"redis-actions: {error}{_advice(error)}")
+        print_error(f"redis-actions: {_with_advice(error)}")
         return error.outcome.exit_code
     if isinstance(error, OutputError):
         discard_output(sys.stdout)
@@ -31,11 +31,10 @@ def report_failure(error: Exception) -> int:
     return EXIT_INTERNAL_ERROR
 
 
-def _advice(error: RedisActionsError) -> str:
-    """Return what to do about a cluster that the command did not reach, if the error has it not."""
-    if not isinstance(error, ClusterUnreachable) or error.hint or not error.advice:
-        return ""
-    return f". {error.advice}"
+def _with_advice(error: RedisActionsError) -> str:
+    """Return the message of an error, and what to do if the cluster was never reached."""
+    message, advice = str(error), getattr(error, "advice", None)
+    return message if advice is None or advice in message else f"{message}. {advice}"
 
 
 def _print_internal_error(error: Exception) -> None:

@@ -40,16 +40,8 @@ def reply(status: int, body: bytes) -> Reply:
         ),
         (checks.accepted("ops", reply(200, NODES)), Level.OK, "accepts ops"),
         (checks.accepted("ops", MOVED), Level.OK, "accepts ops"),
-        (
-            checks.visible(ACTIONS, reply(404, b"")),
-            Level.FAILURE,
-            "the URL may not be that of the API",
-        ),
-        (
-            checks.visible(BDBS, reply(404, b"")),
-            Level.WARNING,
-            "the URL may not be that of the API",
-        ),
+        (checks.visible(ACTIONS, reply(404, b"")), Level.FAILURE, "Use the URL of the REST API"),
+        (checks.visible(BDBS, reply(404, b"")), Level.WARNING, "Use the URL of the REST API"),
         (checks.visible(ACTIONS, reply(404, NONE)), Level.WARNING, "/v1/actions answers 404"),
         (checks.visible(ACTIONS, reply(200, b"<")), Level.FAILURE, "answers 200 without a list"),
         (checks.visible(ACTIONS, reply(200, b"{}")), Level.FAILURE, "answers 200 without a list"),

@@ -135,6 +135,23 @@ class TestLogin:
         assert profiles(file).keys() == {"a", "127.0.0.1"}
         assert "try it: redis-actions list --profile 127.0.0.1\n" in capsys.readouterr().out
 
+    def test_other_port(
+        self,
+        file: Path,
+        threaded: ThreadedCluster,
+        memory_keyring: MemoryKeyring,
+        prompts: list[str],
+    ) -> None:
+        """A profile of the same host with another port stays: the name gets the port."""
+        file.parent.mkdir()
+        old = '[profiles."127.0.0.1"]\nurl = "http://127.0.0.1:1"\nuser = "x"\n'
+        file.write_text(old)
+
+        assert main(["login", "--url", threaded.cluster.url, "--user", USER]) == 0
+        host = threaded.cluster.url.removeprefix("http://")
+        assert file.read_text().startswith(old)
+        assert profiles(file).keys() == {"127.0.0.1", host}
+
     def test_again(
         self,
         file: Path,

@@ -201,10 +201,17 @@ START = "or run `redis-actions login`; `redis-actions demo` needs no cluster"
             None,
             "",
             "no password of u is known: set REDIS_ENTERPRISE_PASSWORD, give --password-file, or "
-            "run `redis-actions login`",
+            "run `redis-actions login` with the same URL and user",
+        ),
+        (
+            {"url": ["https://other"], "username": "u"},
+            "p",
+            '[profiles.p]\nurl = "https://n1"\nuser = "u"\n',
+            "no password of u is known: set REDIS_ENTERPRISE_PASSWORD, give --password-file, or "
+            "run `redis-actions login` with the same URL and user",
         ),
     ],
-    ids=["nothing", "profiles", "profile without url", "token", "url", "no password"],
+    ids=["nothing", "profiles", "profile without url", "token", "url", "no password", "other url"],
 )
 def test_missing(
     folder: Path, arguments: dict[str, object], profile: str | None, config: str, expected: str

@@ -15,6 +15,7 @@ from redis_enterprise_actions import (
     RequestRejected,
 )
 from redis_enterprise_actions._client.wire.error_body import (
+    USE_API,
     error_code_of,
     error_for,
     has_error_code,
@@ -219,6 +220,14 @@ def test_excerpt_without_secrets() -> None:
     assert error.excerpt == '{"name": "db", "authentication_admin_pass": "***", "uid": 1'
     page = unreadable_reply("/v1/actions", "no JSON", b"<pre>&quot;password&quot;: &quot;hunter2")
     assert page.excerpt == '<pre>"password": "***"'
+
+
+@pytest.mark.parametrize(
+    ("body", "advice"), [(b"\n<!DOCTYPE html>", USE_API), (b'{"uid": ', None), (b"", None)]
+)
+def test_web_page(body: bytes, advice: str | None) -> None:
+    """A web page is the answer of another server, so that the advice is to use another URL."""
+    assert unreadable_reply("/v1/actions", "no JSON", body).advice == advice
 
 
 @given(

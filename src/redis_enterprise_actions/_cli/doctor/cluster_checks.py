@@ -139,20 +139,21 @@ def visible(route: Route, reply: Reply | Exception) -> CheckResult:
 
     The API's own 404 is documented for a list without entries.
     """
-    level, problem = Level.FAILURE if route.required else Level.WARNING, ""
+    level, problem, advice = Level.FAILURE if route.required else Level.WARNING, "", None
     if isinstance(reply, Exception):
         problem = _detail(reply)
     elif reply.status == 404:
         if route.since:
             seen = f"{route.content}: not in this list, as before version {route.since}"
             return CheckResult(Level.OK, "permissions", seen)
-        problem = foreign_404(route.path, reply.body).detail
+        foreign = foreign_404(route.path, reply.body)
+        problem, advice = foreign.detail, foreign.advice
         if is_api_error(reply.body):
-            level, problem = Level.WARNING, f"{route.path} answers 404"
+            level, problem, advice = Level.WARNING, f"{route.path} answers 404", None
     elif not _is_list(route, reply.body):
         problem = f"{route.path} answers {reply.status} without a list"
     if problem:
-        return CheckResult(level, "permissions", f"{route.content}: {problem}")
+        return CheckResult(level, "permissions", f"{route.content}: {problem}", advice)
     return CheckResult(Level.OK, "permissions", f"may see {route.content}")
 
 

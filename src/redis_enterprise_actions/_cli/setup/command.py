@@ -58,7 +58,7 @@ def run_login(args: argparse.Namespace, _: Execution) -> Coroutine[object, objec
     profiles, default = load_profiles(may_be_missing=True)
     by_name = {profile.name: profile for profile in profiles}
     name = args.profile or os.environ.get("REDIS_ACTIONS_PROFILE")
-    name = name or _name_for(given, by_name.get(default or ""))
+    name = name or _name_for(given, by_name, default)
     if name.startswith("-") or not name.isprintable():
         raise UsageError("the name of a profile must be printable, and not begin with -")
     profile = new_profile(name, _table(args, given, by_name.get(name)))
@@ -145,13 +145,25 @@ def _is_there(file: Path) -> bool:
     return os.access(file, os.F_OK)
 
 
-def _name_for(given: Mapping[str, Any], default: Profile | None) -> str:
-    """Return the name of a profile that has none: the default one, or the host of the URL."""
+def _name_for(
+    given: Mapping[str, Any], profiles: Mapping[str, Profile], default: str | None
+) -> str:
+    """Return the name of a profile that has none: the default one, or the host of the URL.
+
+    If that host is the name of a profile for other URLs, the port is added.
+    """
     url = given.get("url", "")
     first: str = url if isinstance(url, str) else url[0]
-    if default is not None and (not first or _share_urls(given, default.table)):
-        return default.name
-    return re.sub(r"^.*//|.*@|[:/].*$", "", first) or "default"
+    if (
+        default is not None
+        and default in profiles
+        and (not first or _share_urls(given, profiles[default].table))
+    ):
+        return default
+    place = re.sub(r"^.*//|.*@|/.*$", "", first)
+    host = re.sub(r":[0-9]+$", "", place) or "default"
+    is_free = host not in profiles or _share_urls(given, profiles[host].table)
+    return host if is_free else place
 
 
 def _share_urls(given: Mapping[str, Any], table: Mapping[str, Any]) -> bool:

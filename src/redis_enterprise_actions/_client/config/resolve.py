@@ -74,10 +74,12 @@ def resolve_options(
         if password is None and ask_password is not None:
             password = ask_password(user, urls)
         if password is None:
-            again = "" if profile is None else f" --profile {shlex.quote(profile.name)}"
+            login = "`redis-actions login` with the same URL and user"
+            if profile is not None and is_for(profile, urls):
+                login = f"`redis-actions login --profile {shlex.quote(profile.name)}`"
             raise UsageError(
                 f"no password of {user} is known: set REDIS_ENTERPRISE_PASSWORD, give "
-                f"--password-file, or run `redis-actions login{again}`"
+                f"--password-file, or run {login}"
             )
         options["password"] = password.reveal()
         origins |= dict.fromkeys(["password"], "the keyring, or a prompt")

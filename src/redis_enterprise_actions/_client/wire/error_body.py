@@ -27,9 +27,7 @@ if TYPE_CHECKING:
 
 _MAX_EXCERPT: Final = 200  # characters of a body that an error quotes
 _MAX_SEARCHED: Final = 2**16  # bytes of a body
-FOREIGN_404: Final = (
-    "a 404 that is not the REST API's; the URL may not be that of the API (port 9443)"
-)
+FOREIGN_404: Final = "a 404 that is not the REST API's"
 USE_API: Final = "Use the URL of the REST API itself (port 9443), not that of a proxy or the UI"
 USE_HTTPS: Final = "Begin the URL with https://"
 _PLAIN_TO_TLS: Final = b"plain HTTP request was sent to HTTPS port"  # as nginx says it
@@ -73,8 +71,12 @@ def _api_error(body: bytes) -> _ApiError:
 
 
 def unreadable_reply(path: str, problem: object, body: bytes) -> UnreadableReply:
-    """Return the error for an unusable answer. Its `excerpt` is the beginning of the body."""
-    return UnreadableReply("GET", path, problem=str(problem), excerpt=_excerpt(body))
+    """Return the error for an unusable answer. Its `excerpt` is the beginning of the body.
+
+    A web page is the answer of another server, as from the port of the UI.
+    """
+    advice = USE_API if body.lstrip().startswith(b"<") else None
+    return UnreadableReply("GET", path, problem=str(problem), excerpt=_excerpt(body), advice=advice)
 
 
 def foreign_404(path: str, body: bytes = b"", *, method: str = "GET") -> UnreadableReply:
