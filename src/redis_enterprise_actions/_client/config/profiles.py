@@ -72,7 +72,7 @@ class Profile:
         value = self.table.get(name, "")
         if isinstance(value, (bool, int, float)):
             return str(value).lower()
-        return " ".join(value) if isinstance(value, list) else value
+        return " ".join(cast("list[str]", value)) if isinstance(value, list) else value
 
     def path(self, key: str) -> Path | None:
         """Return the path of a file that is set, such as `password_file`."""
