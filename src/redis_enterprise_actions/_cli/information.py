@@ -42,7 +42,9 @@ _REFERENCES: Final = (
     ("bdb:UID@gone", "the deletion of a database"),
     ("the start of a UUID", "8 or more characters of a UID or ID, found in the cluster's list"),
 )
-_SEVERAL: Final = "Of several waits, the exit code is the one that comes first in the order 1, 4, 3, 5."
+_SEVERAL: Final = (
+    "Of several waits, the exit code is the one that comes first in the order 1, 4, 3, 5."
+)
 
 
 def add_help(command: CommandParser) -> None:
