@@ -120,7 +120,7 @@ async def _report_to_a_fifo(place: str) -> None:
     fifo = f"{place}/fifo.json"
     os.mkfifo(fifo)
     async with serving(_completed) as url:
-        reading = asyncio.create_task(process("cat", fifo, limit=5))
+        reading = asyncio.create_task(process("cat", fifo, limit=60))
         await asyncio.sleep(0.3)
         await command("wait", "a", "--output", "plain", "--report", fifo, url=url)
         read = await reading

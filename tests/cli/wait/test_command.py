@@ -166,7 +166,7 @@ class TestSubmit:
             (MAINTENANCE, {"outcome": "cancelled"}, [], 1, "cancelled  "),
             (MAINTENANCE, {"outcome": "aborted"}, [], 1, "aborted  "),
             (FLUSH, {"outcome": "failed", "error": "split"}, [], 1, "cluster1.local: split; split"),
-            (UPGRADE, {"outcome": "never"}, ["--timeout", "0"], 3, "timed out     0.0s  at "),
+            (UPGRADE, {"outcome": "never"}, ["--timeout", "0"], 3, "timed out  "),
             (FLUSH, {"outcome": "never"}, ["--stall-timeout", "0.1"], 3, "nothing moved for 0.1s"),
             (FLUSH, {"outcome": "vanishes"}, ["--not-found-grace", "0"], 4, "not found  "),
             (DELETE, {"duration": 0.3}, [], 0, "completed  "),

@@ -116,7 +116,7 @@ class TestFind:
         """A 404 without the API's words is unreadable if the list is missing, too."""
         cluster.inject(times=None, status=404, body=body)
 
-        with pytest.raises(UnreadableReply, match="port 9443"):
+        with pytest.raises(UnreadableReply, match="404 that is not the REST API's"):
             await find(actions_api, "x")
 
     async def test_odd_404(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
@@ -235,7 +235,7 @@ class TestList:
         """A 404 that is not the API's, such as a gateway's, is not an empty list."""
         cluster.inject(status=404, body=body, times=None)
 
-        with pytest.raises(UnreadableReply, match="port 9443"):
+        with pytest.raises(UnreadableReply, match="404 that is not the REST API's"):
             await actions_api.list_actions(None)
 
     @pytest.mark.parametrize("path", ["/v1/actions", "/v2/actions"])

@@ -110,7 +110,7 @@ class TestV2:
         assert await actions_api.fetch(ref_of(uid), found) == found
 
         cluster.inject(times=2, path="/v2", status=404, body="<html>no route</html>")
-        with pytest.raises(UnreadableReply, match="port 9443"):
+        with pytest.raises(UnreadableReply, match="404 that is not the REST API's"):
             await actions_api.fetch(ref_of(uid), found)
 
     async def test_refused_v2(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:

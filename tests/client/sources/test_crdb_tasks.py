@@ -192,7 +192,7 @@ class TestFailure:
         with pytest.raises(ClusterUnreachable) as caught:
             await client.crdbs.wait_task("t1", outage_timeout=5)
         assert isinstance(caught.value.__cause__, UnreadableReply)
-        with pytest.raises(UnreadableReply, match="port 9443"):
+        with pytest.raises(UnreadableReply, match="404 that is not the REST API's"):
             await client.crdbs.tasks()
 
     async def test_outage(self, cluster: FakeCluster, client: ActionsClient) -> None:
