@@ -426,3 +426,10 @@ async def test_cancelled_anywhere() -> None:
         await asyncio.wait([task])
         assert task.cancelled()
         assert asyncio.all_tasks() == before
+
+
+async def test_end_as_a_request_becomes_slow() -> None:
+    """The loop ends if the last wait ends in the moment in which its request counts as slow."""
+    source = ScriptedSource(5 / 3 - 1e-9, at(100, "completed"))
+
+    assert [a async for a in watch_source(source)] == [at(100, "completed")]

@@ -290,6 +290,7 @@ class Poller:
         assert self._beside_task is not None
         self._beside_task.cancel()
         await asyncio.wait([self._beside_task])
+        self._beside_task = None  # of a task that is cancelled before it begins, nothing has run
 
     def _end_all(self, error: Exception) -> None:
         for waiter in self._registry:
