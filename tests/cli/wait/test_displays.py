@@ -149,12 +149,18 @@ def test_streams(
         assert all(word in line for word, line in zip(words, lines, strict=True))
 
 
-def test_live_results(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("wanted", "result"),
+    [("rich", "✓ SMUpdateBDB on bdb:1  completed     1.0s\n"), ("name", "action:a1\n")],
+)
+def test_live_results(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], wanted: str, result: str
+) -> None:
     """With a terminal as standard error alone, the table is there, and the ends are results."""
     monkeypatch.setattr("sys.stdout.isatty", lambda: False, raising=False)
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
     monkeypatch.setenv("TERM", "xterm")
-    display = create_display("rich", print, "https://n1")
+    display = create_display(wanted, print, "https://n1")
     events = [
         WaitsStartedEvent(**time_at(0), refs=REFS[:1]),
         ChangeEvent(**time_at(1), ref=REFS[0], action=UPDATE),
@@ -164,7 +170,7 @@ def test_live_results(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
     show_events(display, events)
     printed = capsys.readouterr()
 
-    assert printed.out == "✓ SMUpdateBDB on bdb:1  completed     1.0s\n"
+    assert printed.out == result
     assert "https://n1" in printed.err
 
 
