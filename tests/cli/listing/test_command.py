@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from redis_enterprise_actions._cli.arguments import parse_arguments
+from redis_enterprise_actions._cli.keys import Keyboard
 from redis_enterprise_actions._cli.listing.command import watch_actions
 from redis_enterprise_actions._cli.main import main
 from redis_enterprise_actions.testing import Plan
@@ -242,6 +243,24 @@ class TestWatchInALog:
 
         assert main(["watch"]) == 5
         assert "the cluster answered 401" in capsys.readouterr().err
+
+
+async def test_key_ends_watch(
+    client: ActionsClient, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The key q ends the live view, with exit code 0, and the screen is left."""
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    listen = Keyboard.listen
+
+    def press(keyboard: Keyboard) -> None:
+        listen(keyboard)
+        asyncio.get_running_loop().call_later(3, keyboard._call)
+
+    monkeypatch.setattr(Keyboard, "listen", press)
+
+    assert await watch_actions(parse_arguments(["watch"]), client) == 0
+    assert capsys.readouterr().out.endswith("\x1b[?25h\x1b[?1049l")
 
 
 @terminals
