@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
+
+if TYPE_CHECKING:
+    import pytest
 
 _SEQUENCE = re.compile(r"\x1b\[(\??)(\d*(?:;\d+)*)([A-Za-z])")
 
@@ -154,3 +157,16 @@ class TerminalFile(TextIO):
     def fileno(self) -> int:
         """Raise the error of a file that no operating system knows."""
         raise OSError
+
+
+def open_window(
+    monkeypatch: pytest.MonkeyPatch, line: str, width: int, height: int, encoding: str
+) -> TerminalFile:
+    """Return a new window with a line in it, whose size the environment has."""
+    file = TerminalFile(FakeTerminal(width=width, height=height), encoding)
+    file.write(f"{line}\n")
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("LINES", str(height))
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    return file

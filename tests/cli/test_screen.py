@@ -15,7 +15,7 @@ from rich.text import Text
 
 from redis_enterprise_actions._cli.output import OutputError
 from redis_enterprise_actions._cli.screen import Screen, Title, grid
-from tests.fake_terminal import FakeTerminal, TerminalFile
+from tests.fake_terminal import TerminalFile, open_window
 
 
 if TYPE_CHECKING:
@@ -30,16 +30,10 @@ posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such 
 def window(monkeypatch: pytest.MonkeyPatch) -> Callable[..., TerminalFile]:
     """Return a function that opens a window with a line in it."""
 
-    def open_window(width: int = 23, height: int = 24, encoding: str = "utf-8") -> TerminalFile:
-        file = TerminalFile(FakeTerminal(width=width, height=height), encoding)
-        file.write("$ before\n")
-        monkeypatch.setenv("COLUMNS", str(width))
-        monkeypatch.setenv("LINES", str(height))
-        monkeypatch.setenv("TERM", "xterm-256color")
-        monkeypatch.delenv("NO_COLOR", raising=False)
-        return file
+    def window(width: int = 23, height: int = 24, encoding: str = "utf-8") -> TerminalFile:
+        return open_window(monkeypatch, "$ before", width, height, encoding)
 
-    return open_window
+    return window
 
 
 def resize(screen: Screen, file: TerminalFile, width: int) -> None:

@@ -58,9 +58,8 @@ class Keyboard:
     def __init__(self, key: str, call: Callable[[], object]) -> None:
         self._key = key.encode()
         self._call = call
-        self._settings: list[int | list[bytes | int]] | None = (
-            None  # of the terminal, while this listens
-        )
+        # Those of the terminal, while this listens.
+        self._settings: list[int | list[bytes | int]] | None = None
 
     def __enter__(self) -> Self:
         self.listen()

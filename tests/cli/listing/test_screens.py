@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -11,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from redis_enterprise_actions import Action, Kind, Phase
+from redis_enterprise_actions import Action, Phase
 from redis_enterprise_actions._cli.keys import Keyboard
 from redis_enterprise_actions._cli.listing.query import Selection
 from redis_enterprise_actions._cli.listing.screens import (
@@ -22,41 +21,17 @@ from redis_enterprise_actions._cli.listing.screens import (
 )
 from redis_enterprise_actions._cli.listing.watch_view import WatchState
 from redis_enterprise_actions._cli.screen import Screen
-from redis_enterprise_actions._model.action import phase_of
+from tests.cli.listing.samples import NOW, THREE, UUID, action, ago
 from tests.conftest import ACTIVE
 from tests.fake_terminal import FakeTerminal, TerminalFile
 
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
-NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
-UUID = "2d81d873-0b12-4636-90d2-ff4dd1ed3b8"
 EMPTY = WatchState(cluster="https://n1:9443", selection=Selection(), interval=5)
 
-
-def ago(seconds: int) -> datetime:
-    """Return a time."""
-    return NOW - timedelta(seconds=seconds)
-
-
-def action(number: int | str, name: str, status: str, **more: object) -> Action:
-    """Return an action with a uid like those of clusters."""
-    begun = ago(int(more.pop("age", 60)))  # type: ignore[call-overload]
-    phase = phase_of(status)
-    return Action(
-        uid=f"{UUID}{number}", name=name, kind=Kind.TASK, status=status, phase=phase,
-        creation_time=begun, **more,  # type: ignore[arg-type]
-    )  # fmt: skip
-
-
-THREE = [
-    action(1, "SMUpdateBDB", "active", age=12, object_type="bdb", object_uid="1",
-           progress=14.29, state="provision"),
-    action(2, "maintenance_on", "completed", age=7300, node_uid="2", progress=100.0),
-    action(3, "retry_bdb", "failed", age=200000, node_uid="1", progress=33.3,
-           error_code="internal_error", error="node 1 is full"),
-]  # fmt: skip
 
 AT_40 = """\
 2d81d873-0b12-4636-90d2-ff4dd1ed3b81

@@ -215,9 +215,8 @@ class TestRefused:
         assert main(["login", "--url", "https://127.0.0.1:1", "--user", USER]) == 5
         first, second = capsys.readouterr().err.splitlines()
         assert "Cannot connect to host 127.0.0.1:1" in first
-        assert second == (
-            "Check that the node runs, its port (9443) and firewalls. Nothing was written."
-        )
+        assert first.endswith(". Check that the node runs, its port (9443) and firewalls")
+        assert second == "Nothing was written."
 
     def test_certificate(self, prompts: list[str], capsys: pytest.CaptureFixture[str]) -> None:
         """An untrusted certificate is an error that says how to trust it."""

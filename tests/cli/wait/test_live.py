@@ -36,7 +36,7 @@ from tests.event_samples import (
     show_events,
     time_at,
 )
-from tests.fake_terminal import FakeTerminal, TerminalFile
+from tests.fake_terminal import TerminalFile, open_window
 
 
 if TYPE_CHECKING:
@@ -53,16 +53,10 @@ HEAD = f"{CLUSTER}, Ctrl-C stops waiting, not the work"
 def window(monkeypatch: pytest.MonkeyPatch) -> Callable[..., TerminalFile]:
     """Return a function that opens a window with a line in it."""
 
-    def open_window(width: int = 80, height: int = 24, encoding: str = "utf-8") -> TerminalFile:
-        file = TerminalFile(FakeTerminal(width=width, height=height), encoding)
-        file.write("$ redis-actions wait ...\n")
-        monkeypatch.setenv("COLUMNS", str(width))
-        monkeypatch.setenv("LINES", str(height))
-        monkeypatch.setenv("TERM", "xterm-256color")
-        monkeypatch.delenv("NO_COLOR", raising=False)
-        return file
+    def window(width: int = 80, height: int = 24, encoding: str = "utf-8") -> TerminalFile:
+        return open_window(monkeypatch, "$ redis-actions wait ...", width, height, encoding)
 
-    return open_window
+    return window
 
 
 def draw(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from redis_enterprise_actions._cli.connection import ask_password, options_from_args
+from redis_enterprise_actions._cli.failures import report_failure
 from redis_enterprise_actions._cli.output import print_error, print_line
 from redis_enterprise_actions._client.config.config_file import NO_HOME, config_path, words_of
 from redis_enterprise_actions._client.config.options import SETTINGS, env_setting, merge
@@ -87,10 +88,9 @@ async def _log_in(profile: Profile, options: ClientOptions, password: Secret | N
         await transport.get(_TRIED, permission=_PERMISSION, decode=_check_reply)
     except RequestError as error:
         if getattr(error, "status", None) != 403:
-            advice = "" if error.advice is None else f"{error.advice}. "
-            print_error(f"redis-actions: {error}")
-            print_error(f"{advice}Nothing was written.")
-            return error.outcome.exit_code
+            code = report_failure(error)
+            print_error("Nothing was written.")
+            return code
         print_error(f"redis-actions: warning: {error}")
     finally:
         await transport.close()
