@@ -104,6 +104,7 @@ MISTAKES: Final = (
     Mistake("a port that nothing listens on", ("list", "--url", "http://127.0.0.1:1"), 5),
     Mistake("the same, and a wait", ("wait", UID, "--url", "http://127.0.0.1:1"), 5),
     Mistake("https for http", ("list", "--url", "https://{plain}"), 5),
+    Mistake("the same, and a filter", ("wait", "--bdb", "1", "--url", "https://{plain}"), 5),
     Mistake("http for https", ("list", "--url", "http://{tls}"), 5),
     Mistake("a URL without https://", ("list", "--url", "{plain}"), 2),
     Mistake("a certificate of its own", ("list", "--url", "https://{tls}"), 5),

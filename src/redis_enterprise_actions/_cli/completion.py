@@ -36,7 +36,7 @@ def add_completion(command: CommandParser) -> None:
             "redis-actions completion fish | source      in ~/.config/fish/config.fish",
         ],
         exit_codes=LOCAL_CODES,
-        notes="Tab sends no request. The extra cli installs what this needs.",
+        notes="Tab sends no request. It needs argcomplete: pip install argcomplete.",
     )
     text = f"the shell that runs the script: {', '.join(SHELLS)}"
     command.add_argument("shell", choices=SHELLS, metavar="SHELL", help=text)

@@ -19,7 +19,7 @@ from .output import (
 def report_failure(error: Exception) -> int:
     """Print an error, and return the exit code."""
     if isinstance(error, RedisActionsError):
-        print_error(f"redis-actions: {_with_advice(error)}")
+        print_error(f"redis-actions: {with_advice(error)}")
         return error.outcome.exit_code
     if isinstance(error, OutputError):
         discard_output(sys.stdout)
@@ -31,7 +31,7 @@ def report_failure(error: Exception) -> int:
     return EXIT_INTERNAL_ERROR
 
 
-def _with_advice(error: RedisActionsError) -> str:
+def with_advice(error: RedisActionsError) -> str:
     """Return the message of an error, and what to do if the cluster was never reached."""
     message, advice = str(error), getattr(error, "advice", None)
     return message if advice is None or advice in message else f"{message}. {advice}"

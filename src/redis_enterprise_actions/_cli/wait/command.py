@@ -10,6 +10,7 @@ import asyncio
 from typing import TYPE_CHECKING, Final, Self
 
 from redis_enterprise_actions._cli.connection import client_from_args
+from redis_enterprise_actions._cli.failures import with_advice
 from redis_enterprise_actions._cli.listing.command import fetch_selected
 from redis_enterprise_actions._cli.listing.query import selection_from
 from redis_enterprise_actions._cli.output import print_error, print_line
@@ -81,10 +82,8 @@ async def wait(
 
     Raises `UsageError` if there is nothing to wait for and no `--allow-empty`.
     """
-    display, reports = (
-        create_display(args.output, print_error, client.urls[0]),
-        ReportWriter(args.report),
-    )
+    display = create_display(args.output, print_error, client.urls[0])
+    reports = ReportWriter(args.report)
     async with client:
         reporter = ProgressReporter(display, log, keep_alive=args.keep_alive)  # starts its clock
         progress = reporter.progress
@@ -123,10 +122,8 @@ async def submit(
         async with client, ProgressReporter(display, log, keep_alive=0) as reporter:
             await _start(client, starting, reporter, execution)
         return 0
-    display, reports = (
-        create_display(args.output, print_error, client.urls[0]),
-        ReportWriter(args.report),
-    )
+    display = create_display(args.output, print_error, client.urls[0])
+    reports = ReportWriter(args.report)
     async with client, ProgressReporter(display, log, keep_alive=args.keep_alive) as reporter:
         with reports:
             try:
@@ -201,16 +198,16 @@ async def _start(
 
 def _report_failed_request(error: RedisActionsError, reporter: ProgressReporter) -> int:
     """Report that a request failed before any wait began; return the exit code."""
-    outcome = error.outcome
+    outcome, message = error.outcome, with_advice(error)
     end = WaitEndEvent(
         **reporter.event_time(),
         ref=None,
         uid=None,
         outcome=outcome.value,
         exit_code=outcome.exit_code,
-        message=str(error),
+        message=message,
         action=None,
-        reason=str(error),
+        reason=message,
     )
     summary = SummaryEvent(
         **reporter.event_time(),
