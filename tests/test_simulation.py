@@ -33,6 +33,7 @@ def simulate() -> ModuleType:
     return module
 
 
+@pytest.mark.timeout(300)  # 35 s of computing on an idle machine
 @pytest.mark.parametrize(
     ("count", "kind", "seeds", "share"),
     [
