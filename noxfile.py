@@ -30,6 +30,7 @@ AIRFLOW_PYTHON: Final = "3.12"
 
 # Two workers for each core: half of the tests' time goes to programs that they start and wait for.
 PARALLEL: Final = ("-n", str(2 * (os.cpu_count() or 1)), "--dist", "worksteal")
+QUICK: Final = "core or not enable_socket"
 AIRFLOW: Final = Path("src/redis_enterprise_actions/airflow")
 AIRFLOW_TESTS: Final = (
     *("pytest", "-c", "tests/airflow/pytest.ini", "--rootdir", ".", "--confcutdir", "."),
@@ -113,8 +114,7 @@ def tests(session: nox.Session) -> None:
 def quick(session: nox.Session) -> None:
     """Run the tests that open no socket, and the core of those that do."""
     provide(session, "-e", ".[cli,otel]", *group("tests"))
-    core = ("-n", "auto", "-m", "core or not enable_socket")
-    session.run("pytest", *core, *session.posargs)
+    session.run("pytest", *PARALLEL, "-m", QUICK, *session.posargs)
 
 
 # --- nox -t ci ------------------------------------------------------------------------------------
@@ -129,19 +129,25 @@ def pyright(session: nox.Session) -> None:
 
 @nox.session(python=OLDEST, default=False, tags=["ci"])
 def oldest(session: nox.Session) -> None:
-    """Run the tests on the oldest Python, with the oldest dependencies that are let in."""
+    """Run the tests of `quick` with the oldest Python, and the oldest dependencies let in."""
+    provide_oldest(session)
+    session.run("pytest", *PARALLEL, "-m", QUICK, *session.posargs)
+
+
+def provide_oldest(session: nox.Session) -> None:
+    """Install the lowest versions that the package lets in."""
     ours = [each for name in EXTRAS if name != "airflow" for each in EXTRAS[name]]
     lowest = [each.replace(">=", "==") for each in (*PROJECT["dependencies"], *ours)]
     provide(session, "-e", ".", *lowest, *group("tests"))  # as one, so that they fit each other
-    session.run("pytest", *PARALLEL, "-m", "not contract", *session.posargs)
 
 
 @nox.session(python=NEWEST, reuse_venv=False, default=False, tags=["ci"])
 def newest(session: nox.Session) -> None:
-    """Run the tests on the newest Python with the newest dependencies; cover lines and branches."""
+    """Run the tests of single parts on the newest Python; cover all lines and branches."""
     provide(session, "-e", ".[cli,otel]", *group("tests"))
     env = {"COVERAGE_FILE": str(fresh(session, "coverage") / "data")}
-    session.run("coverage", "run", "-m", "pytest", *PARALLEL, *session.posargs, env=env)
+    tests = ("pytest", *PARALLEL, "-m", "not system")
+    session.run("coverage", "run", "-m", *tests, *session.posargs, env=env)
     session.run("coverage", "combine", "--quiet", env=env)
     if not session.posargs:
         session.run("coverage", "report", env=env)
@@ -239,6 +245,13 @@ def debug(session: nox.Session) -> None:
         *("pytest", *PARALLEL, "-o", "asyncio_debug=true", "--full", "--timeout", "600"),
         *session.posargs,
     )
+
+
+@nox.session(python=OLDEST, default=False, tags=["nightly"])
+def oldest_all(session: nox.Session) -> None:
+    """Run all tests on the oldest Python, with the oldest dependencies that are let in."""
+    provide_oldest(session)
+    session.run("pytest", *PARALLEL, "-m", "not contract", *session.posargs)
 
 
 @nox.session(python=MIDDLE, default=False, tags=["nightly"])

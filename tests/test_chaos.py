@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 
     from redis_enterprise_actions.testing import ChaosEpisode, SeenRequest
 
-pytestmark = pytest.mark.enable_socket
+pytestmark = [pytest.mark.enable_socket, pytest.mark.system]
 
 HORIZON: Final = 1800.0  # seconds in which faults begin
 LONGEST: Final = 120.0  # seconds; longest fault

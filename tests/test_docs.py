@@ -25,6 +25,8 @@ from tests.page_runner import PageRunner, matches, parse_console
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.system
+
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "redis_enterprise_actions"
 # The tutorial starts a fake cluster, which prints its password.

@@ -16,7 +16,7 @@ from redis_enterprise_actions.testing import Plan
 if TYPE_CHECKING:
     from tests.threaded_cluster import ThreadedCluster
 
-pytestmark = pytest.mark.enable_socket
+pytestmark = [pytest.mark.enable_socket, pytest.mark.system]
 
 ROOT = Path(__file__).parent.parent
 

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
     from redis_enterprise_actions._client.protocols import Gate, ListResult, Wanted
 
-pytestmark = pytest.mark.enable_socket
+pytestmark = [pytest.mark.enable_socket, pytest.mark.system]
 
 LISTS: Final = {
     ListKind.ACTIONS: "/v1/actions",

@@ -14,7 +14,7 @@ import pytest
 import redis_enterprise_actions
 
 
-pytestmark = pytest.mark.enable_socket
+pytestmark = [pytest.mark.enable_socket, pytest.mark.system]
 
 
 DOCS = Path(__file__).parent.parent / "docs"

@@ -18,7 +18,7 @@ from redis_enterprise_actions.testing import FakeCluster, Plan
 if TYPE_CHECKING:
     from types import ModuleType
 
-pytestmark = pytest.mark.enable_socket
+pytestmark = [pytest.mark.enable_socket, pytest.mark.system]
 
 NODES, DATABASES = (1, 2, 3), (1, 2, 3, 4)
 

@@ -16,6 +16,8 @@ from redis_enterprise_actions import AimedWait
 if TYPE_CHECKING:
     from types import ModuleType
 
+pytestmark = pytest.mark.system
+
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 
 

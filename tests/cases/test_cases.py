@@ -10,6 +10,8 @@ from typing import Final
 import pytest
 
 
+pytestmark = pytest.mark.system
+
 FOLDER: Final = Path(__file__).parent
 PROGRAMS: Final = sorted(
     file.stem

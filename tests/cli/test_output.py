@@ -14,6 +14,7 @@ from redis_enterprise_actions._cli.output import (
     OutputError,
     can_draw,
     escape_ci_commands,
+    flush_or_discard,
     open_closed_streams,
     print_error,
     print_json,
@@ -136,6 +137,17 @@ def test_full_standard_error(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(sys, "stderr", full)
         print_error("x")
         full.flush()
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux only")
+def test_flush_or_discard(tmp_path: Path) -> None:
+    """What a stream holds back is written, or lost if it cannot be; Python does not try again."""
+    for path in (tmp_path / "file", Path("/dev/full")):
+        with path.open("w", encoding="utf-8") as stream:
+            stream.write("x")
+            flush_or_discard(stream)
+
+    assert (tmp_path / "file").read_text("utf-8") == "x"
 
 
 @pytest.mark.parametrize("name", ["stdout", "stderr"])

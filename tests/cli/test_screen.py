@@ -160,6 +160,15 @@ def test_no_markup(window: Callable[..., TerminalFile]) -> None:
     ]
 
 
+def test_no_command_where_a_text_is_folded(window: Callable[..., TerminalFile]) -> None:
+    """A line that begins in the middle of a text is no command of a CI system."""
+    file = window(15)
+    screen = Screen(file)
+    screen.draw(Text("words of it ::error::x", overflow="fold"))
+
+    assert r"\::error::x" in file.terminal.screen
+
+
 def test_encoding(window: Callable[..., TerminalFile]) -> None:
     """Characters that the terminal lacks are replaced, and a text is cut without a mark."""
     file = window(13, encoding="ascii")

@@ -106,6 +106,11 @@ class TestSingleCalls:
         ended, (also,) = await asyncio.gather(*waits)
         assert ended.uid == also.uid == uid
 
+    async def test_neither_operation_nor_reference(self, client: ActionsClient) -> None:
+        """`wait_for` takes nothing but operations and references."""
+        with pytest.raises(UsageError, match="5 is neither an Operation nor a reference"):
+            await client.wait_for(5)  # type: ignore[arg-type]
+
     async def test_list(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """All actions, or those on one database."""
         uids = [

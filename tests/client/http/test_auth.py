@@ -388,6 +388,33 @@ class TestCallableTokens:
             await callable_auth(token).authorization(GrantingCluster().post)
         assert now() == pytest.approx(5, abs=0.01)
 
+    async def test_time_out_of_its_own(self) -> None:
+        """A `TimeoutError` of the function is raised as it is."""
+        error = TimeoutError("of the vault")
+
+        def token() -> str:
+            raise error
+
+        with pytest.raises(TimeoutError) as caught:
+            await callable_auth(token).authorization(GrantingCluster().post)
+        assert caught.value is error
+
+    async def test_raises_for_all(self) -> None:
+        """Requests for the same token get the same error from one call of the function."""
+        calls: list[float] = []
+
+        async def token() -> str:
+            calls.append(now())
+            await asyncio.sleep(1)
+            raise ValueError("no token")
+
+        authenticator = callable_auth(token)
+        requests = [authenticator.authorization(GrantingCluster().post) for _ in range(3)]
+        errors = await asyncio.gather(*requests, return_exceptions=True)
+
+        assert [str(error) for error in errors] == ["no token"] * 3
+        assert len(calls) == 1
+
     async def test_raises(self) -> None:
         """An error of the function is raised, and the next request calls the function again."""
         tokens = iter([ZeroDivisionError(), "one"])

@@ -14,7 +14,7 @@ from aiohttp import web
 from aiohttp.client_reqrep import ConnectionKey
 from yarl import URL
 
-from redis_enterprise_actions import ClusterUnreachable
+from redis_enterprise_actions import ClientCertificateRefused, ClusterUnreachable
 from redis_enterprise_actions._client.http.connection_errors import (
     CHECK_NAME,
     CHECK_NODE,
@@ -66,6 +66,19 @@ def test_table(error: Exception, node: URL, sent: bool, advice: str | None) -> N
 
     assert (made.sent, made.advice) == (sent, advice)
     assert made.transient
+
+
+def test_refused_client_certificate() -> None:
+    """An alert about the client's certificate is an error of its own."""
+    alert = ssl.SSLError(1, "alert")
+    alert.reason = "TLSV13_ALERT_CERTIFICATE_REQUIRED"  # type: ignore[misc]
+    error = aiohttp.ClientOSError("cannot connect")
+    error.__cause__ = alert
+
+    made = connection_error("GET", "/v1/actions", HTTPS, error)
+
+    assert isinstance(made, ClientCertificateRefused)
+    assert not made.transient
 
 
 @pytest.mark.enable_socket

@@ -428,6 +428,20 @@ class TestSession:
             with pytest.raises(UsageError, match="credentials of its own"):
                 transport(session=session)
 
+    async def test_pinned_certificate_and_client_certificate(self, tmp_path: Path) -> None:
+        """A session cannot be combined with a fingerprint and a client certificate."""
+        pair = tmp_path / "client.pem"
+        issued = trustme.CA().issue_cert("ops@example.com")
+        issued.private_key_and_cert_chain_pem.write_to_path(pair)
+        async with aiohttp.ClientSession() as session:
+            with pytest.raises(UsageError, match="both fingerprint= and client_cert="):
+                transport(
+                    URL.replace("http", "https"),
+                    session=session,
+                    fingerprint="AB" * 32,
+                    client_cert=pair,
+                )
+
 
 @pytest.fixture(scope="module")
 def authority() -> trustme.CA:
