@@ -244,6 +244,13 @@ class TestWaitWithFilters:
         assert err == listed
         assert err.startswith("tasks of Active-Active databases are not listed: ")
 
+    def test_failing_list(self, busy: ThreadedCluster, capsys: pytest.CaptureFixture[str]) -> None:
+        """A list that fails may hold what the filters match, so nothing is waited for."""
+        busy.cluster.inject(path="/v1/crdb_tasks", times=None, status=500)
+
+        assert main(["wait", "--status", "running", "--json"]) == 2
+        assert "there may be something to wait for" in capsys.readouterr().err
+
     @pytest.mark.parametrize("status", [403, 500])
     def test_missing_list(
         self, threaded: ThreadedCluster, capsys: pytest.CaptureFixture[str], status: int

@@ -113,7 +113,8 @@ def references_topic() -> str:
     """Return the kinds of references."""
     return page(
         "A reference (REF) names an operation. submit prints one, and list has one in each line. "
-        "What they print may have more at its end, after @, which tells one run from another.",
+        "What they print may have more at its end, after @, which tells one run from another. "
+        "The table of list on a terminal has no room for that.",
         '  redis-actions wait "$(redis-actions submit POST /v1/bdbs/1/upgrade --no-wait)"\n'
         "  redis-actions list | cut -f1 | redis-actions wait -",
         Table("references", _REFERENCES),

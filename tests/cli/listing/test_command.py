@@ -79,7 +79,7 @@ class TestList:
         assert main(["list"]) == 0
         assert lines() == [
             f"{FIRST}\tSMUpdateBDB on bdb:1\tactive\t0\tprepare\t-",
-            f"{SECOND}\tSMDeleteBDB on bdb:2\tactive\t0\tconfig_security\t-",
+            f"action:{SECOND}@bdb:2\tSMDeleteBDB on bdb:2\tactive\t0\tconfig_security\t-",
         ]
 
     @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from redis_enterprise_actions import Kind
-from redis_enterprise_actions._cli.listing.table import reference_of, tab_separated
+from redis_enterprise_actions._cli.listing.table import tab_separated
 from tests.cli.listing.samples import NOW, THREE, UUID, action
 from tests.conftest import ACTIVE
 
@@ -19,14 +19,6 @@ def test_fields() -> None:
         f"{UUID}2\tmaintenance_on on node:2\tcompleted\t100\t-\t7300",
         "crdb:a1\ta b\tactive\t-\t-\t-",
     ]
-
-
-def test_reference() -> None:
-    """The reference is what `wait` takes."""
-    node = msgspec.structs.replace(ACTIVE, uid="node:1/remove", kind=Kind.NODE_ACTION)
-
-    assert reference_of(node) == "node:1/remove"
-    assert reference_of(msgspec.structs.replace(ACTIVE, kind=Kind.CRDB_TASK)) == "crdb:a1"
 
 
 def test_clocks_differ() -> None:

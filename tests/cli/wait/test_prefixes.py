@@ -100,7 +100,7 @@ def test_run() -> None:
         task_id=RUN,
     )
 
-    found = _resolve(parse_reference(RUN[:8]), [action], str)
+    found = _resolve(parse_reference(RUN[:8]), [action], str, is_complete=True)
     assert str(found) == f"node:1/remove@{RUN}"
 
 
@@ -130,6 +130,17 @@ async def test_wait_for_list(cluster_in_environment: FakeCluster, wanted: str) -
 
     assert await run_command("wait", wanted, "--timeout", "5") == 3
     assert asyncio.get_running_loop().time() - began == pytest.approx(7, abs=0.1)
+
+
+def test_missing_list(threaded: ThreadedCluster, capsys: pytest.CaptureFixture[str]) -> None:
+    """A prefix that matches nothing is not called unknown if a list could not be read."""
+    threaded.do(prepare)
+    threaded.cluster.inject(path="/v1/actions", times=None, status=403)
+    threaded.cluster.inject(path="/v2/actions", times=None, status=403)
+
+    assert main(["get", UID[:8]]) == 2
+    assert "not all lists could be read" in capsys.readouterr().err
+    assert main(["get", TASK[:8]]) == 0
 
 
 @pytest.mark.parametrize("command", ["get", "wait", "cancel"])

@@ -14,7 +14,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from redis_enterprise_actions import Action, Kind, Phase, UsageError
-from redis_enterprise_actions._cli.wait.references import parse_references, parse_text, reference_to
+from redis_enterprise_actions._cli.wait.references import parse_references, parse_text
 from redis_enterprise_actions._model.reference import parse_reference
 from tests.conftest import examples
 from tests.event_samples import MAINTENANCE, REFS, THREE_WAITS, UPDATE
@@ -326,32 +326,6 @@ def test_many_lines() -> None:
     assert len(parse_text(lines).refs) == 20_000
     with pytest.raises(UsageError, match=r"^standard input, line 20001:"):
         parse_text(f"{lines}\nnode:1\n")
-
-
-@pytest.mark.parametrize(
-    ("action", "ref"),
-    [
-        (UPDATE, "action:a1"),
-        (DELETE, "action:d@bdb:7"),
-        (msgspec.structs.replace(DELETE, object_uid=None), "action:d"),
-        (msgspec.structs.replace(DELETE, object_type="node"), "action:d"),
-        (MAINTENANCE, "node:1/maintenance_on@t1"),
-        (msgspec.structs.replace(MAINTENANCE, task_id=None), "node:1/maintenance_on"),
-        (
-            msgspec.structs.replace(
-                MAINTENANCE, uid="cluster:change_master", kind=Kind.CLUSTER_ACTION
-            ),
-            "cluster:change_master@t1",
-        ),
-        (msgspec.structs.replace(UPDATE, kind=Kind.CRDB_TASK), "crdb:a1"),
-        (msgspec.structs.replace(UPDATE, kind=Kind.OTHER), "action:a1"),
-        (msgspec.structs.replace(UPDATE, uid="export:3", kind=Kind.EXPORT), "export:3"),
-    ],
-)
-def test_reference_of(action: Action, ref: str) -> None:
-    """`reference_to` returns the same reference as the JSON of the action is read as."""
-    assert str(reference_to(action)) == ref
-    assert refs_in(json_of(action)) == [ref]
 
 
 class TestParseReferences:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 import msgspec
 
+from redis_enterprise_actions._cli.action_references import short_reference_to
 from redis_enterprise_actions._cli.connection import client_from_args
 from redis_enterprise_actions._cli.keys import Keyboard
 from redis_enterprise_actions._cli.output import (
@@ -25,7 +26,7 @@ from redis_enterprise_actions._model.errors import ClusterUnreachable, RequestEr
 from redis_enterprise_actions._model.text import one_line
 
 from .query import ActionQuery, select, selection_from
-from .table import reference_of, tab_separated
+from .table import tab_separated
 from .watch_view import LineView, WatchState
 
 
@@ -58,7 +59,7 @@ async def list_actions(args: argparse.Namespace, client: ActionsClient) -> int:
     async with client:
         actions, _ = await fetch_selected(client, selection_from(args))
     actions = actions[: args.limit]
-    remember(client.urls, map(reference_of, actions))
+    remember(client.urls, map(short_reference_to, actions))
     if args.output == "table":
         _print_actions(actions)
     else:
@@ -74,13 +75,13 @@ def print_one(action: Action, output: str) -> None:
     if output == "json":
         print_json(action)
     else:
-        print_line(one_line(reference_of(action)) if output == "name" else str(action))
+        print_line(one_line(short_reference_to(action)) if output == "name" else str(action))
 
 
 async def fetch_selected(
     client: ActionsClient, selection: Selection, *, allow_partial: bool = True
-) -> tuple[list[Action], bool]:
-    """Return the matching actions, newest first, and True if no list was missing.
+) -> tuple[list[Action], list[RequestError]]:
+    """Return the matching actions, newest first, and the error of each list that is missing.
 
     Prints an error for each missing list. Without `allow_partial`, a list of actions of which a
     part cannot be read is an error.
@@ -89,7 +90,7 @@ async def fetch_selected(
     actions = select(await query.fetch(), selection)
     for message in query.unavailable:
         print_error(message)
-    return actions, not query.unavailable
+    return actions, query.errors
 
 
 async def watch_actions(args: argparse.Namespace, client: ActionsClient) -> int:

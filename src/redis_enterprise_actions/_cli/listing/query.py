@@ -118,6 +118,11 @@ class ActionQuery:
         self._errors: dict[Kind, RequestError] = {}
 
     @property
+    def errors(self) -> list[RequestError]:
+        """Errors of the lists that the last `fetch` did not get."""
+        return list(self._errors.values())
+
+    @property
     def unavailable(self) -> list[str]:
         """Messages on the lists that the last `fetch` did not get."""
         return [

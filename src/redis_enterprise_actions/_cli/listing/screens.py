@@ -11,11 +11,11 @@ from rich.console import Group
 from rich.text import Text
 
 from redis_enterprise_actions._cli.screen import Screen, Title, grid
-from redis_enterprise_actions._model.action import Phase
+from redis_enterprise_actions._model.action import Kind, Phase
 from redis_enterprise_actions._model.text import duration_text, one_line, percent_text
 
 from .query import newest_first, select
-from .table import age_of, reason_or_state, reference_of
+from .table import age_of, reason_or_state
 
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class ActionTable:
         for name in ("", *names):
             line.add_column(no_wrap=name in {"", "DONE", "AGE"})
         line.add_row("", *[self._cell(action, name) for name in names])
-        return [Text(reference_of(action)), Title(self._screen.text(action.title), "  "), line]
+        return [Text(_reference(action)), Title(self._screen.text(action.title), "  "), line]
 
     def _cell(self, action: Action, name: str) -> RenderableType:
         style = _STYLES[action.phase]
@@ -107,13 +107,18 @@ class ActionTable:
     def _text(self, action: Action, name: str) -> str:
         age = age_of(action, self._now)
         texts = {
-            "UID": reference_of(action),
+            "UID": _reference(action),
             "STATUS": action.status or "no status",
             "DONE": "" if action.progress is None else percent_text(action.progress),
             "STATE": reason_or_state(action),
             "AGE": "" if age is None else duration_text(age),
         }
         return texts.get(name, " ")  # the others are drawn
+
+
+def _reference(action: Action) -> str:
+    """Return the reference without its run, for which a window has no room."""
+    return f"crdb:{action.uid}" if action.kind is Kind.CRDB_TASK else action.uid
 
 
 def print_table(actions: Iterable[Action]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from redis_enterprise_actions._model.action import Kind
+from redis_enterprise_actions._cli.action_references import short_reference_to
 from redis_enterprise_actions._model.text import one_line
 
 
@@ -24,7 +24,7 @@ def tab_separated(actions: Sequence[Action], now: datetime) -> list[str]:
     for action in actions:
         age = age_of(action, now)
         fields = (
-            reference_of(action),
+            short_reference_to(action),
             action.title,
             action.status,
             "" if action.progress is None else f"{action.progress:g}",
@@ -33,11 +33,6 @@ def tab_separated(actions: Sequence[Action], now: datetime) -> list[str]:
         )
         lines.append("\t".join(one_line(field) or "-" for field in fields))
     return lines
-
-
-def reference_of(action: Action) -> str:
-    """Return the reference to an action for `wait`: its uid, with a prefix for CRDB tasks."""
-    return f"crdb:{action.uid}" if action.kind is Kind.CRDB_TASK else action.uid
 
 
 def reason_or_state(action: Action) -> str:

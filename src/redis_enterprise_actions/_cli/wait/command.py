@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final, Self
 
+from redis_enterprise_actions._cli.action_references import reference_to
 from redis_enterprise_actions._cli.connection import client_from_args
 from redis_enterprise_actions._cli.failures import with_advice
 from redis_enterprise_actions._cli.listing.command import fetch_selected
@@ -35,7 +36,7 @@ from .follow import StopCondition, follow
 from .hook import hook_variables, run_hook
 from .plain import JsonDisplay
 from .prefixes import resolve_prefixes
-from .references import parse_references, reference_to, report_ended
+from .references import parse_references, report_ended
 from .reporter import LogCapture, ProgressReporter
 
 
@@ -160,15 +161,16 @@ async def _find_references(
 ) -> list[Reference] | RequestError | ListTimeout:
     """Return the whole references, or those to what the filters match, or the request's error.
 
-    Actions that have ended are left out, unless `--status` asks for certain statuses. The lists
-    may be as late after `--timeout` as the last poll of a wait.
+    Actions that have ended are left out, unless `--status` asks for certain statuses. So are lists
+    that the account may not read, or that the cluster does not have, unless nothing else matches.
+    The lists may be as late after `--timeout` as the last poll of a wait.
     """
     selection = selection_from(args)
     try:
         async with asyncio.timeout(None if args.timeout is None else args.timeout + QUICK):
             if args.ref:
                 return await resolve_prefixes(client, refs, print_error)
-            actions, complete = await fetch_selected(client, selection, allow_partial=False)
+            actions, missing = await fetch_selected(client, selection, allow_partial=False)
     except RequestError as error:
         return error
     except TimeoutError:
@@ -176,7 +178,7 @@ async def _find_references(
         return ListTimeout(f"the cluster had not listed its actions after {limit}")
     wanted = [action for action in actions if selection.statuses or not action.phase.terminal]
     report_ended(len(actions) - len(wanted), print_error)
-    if not wanted and not complete:
+    if any(error.transient for error in missing) or (missing and not wanted):
         raise UsageError("not all lists could be read, so there may be something to wait for")
     return [reference_to(action) for action in wanted]
 

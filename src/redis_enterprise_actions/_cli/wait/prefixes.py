@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from redis_enterprise_actions._cli.action_references import reference_to
 from redis_enterprise_actions._cli.listing.command import fetch_selected
 from redis_enterprise_actions._cli.listing.query import Selection
 from redis_enterprise_actions._model.action import Kind
 from redis_enterprise_actions._model.errors import UsageError
 from redis_enterprise_actions._model.outcome import Outcome
 from redis_enterprise_actions._model.reference import ReferenceKind
-
-from .references import reference_to
 
 
 if TYPE_CHECKING:
@@ -52,16 +51,28 @@ async def resolve_prefixes(
     """
     if not any(map(is_prefix, refs)):
         return list(refs)
-    actions, _ = await fetch_selected(client, Selection())
-    return [_resolve(ref, actions, report) if is_prefix(ref) else ref for ref in refs]
+    actions, missing = await fetch_selected(client, Selection())
+    return [
+        _resolve(ref, actions, report, is_complete=not missing) if is_prefix(ref) else ref
+        for ref in refs
+    ]
 
 
 def _resolve(
-    prefix: Reference, actions: Iterable[Action], report: Callable[[str], object]
+    prefix: Reference,
+    actions: Iterable[Action],
+    report: Callable[[str], object],
+    *,
+    is_complete: bool,
 ) -> Reference:
     matching = [action for action in actions if _matches(action, prefix)]
     exact = [each for each in matching if prefix.uid in {each.uid, each.task_id}]
     found = list(dict.fromkeys(map(reference_to, exact or matching)))
+    if not found and not is_complete:
+        raise UsageError(
+            f"not all lists could be read, and in the others no uid begins with {prefix.uid}: "
+            "give the whole uid"
+        )
     if not found:
         raise PrefixNotFound(
             f"no action or task of the cluster has a uid that begins with {prefix.uid}"

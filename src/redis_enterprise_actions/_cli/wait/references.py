@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, TypeGuard
 
 import msgspec
 
+from redis_enterprise_actions._cli.action_references import reference_text
 from redis_enterprise_actions._client.wire.databases import DELETE_DATABASE
 from redis_enterprise_actions._client.wire.node_actions import read_node_actions
 from redis_enterprise_actions._model.action import (
@@ -32,7 +33,6 @@ from redis_enterprise_actions._model.reference import Reference, ReferenceKind, 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from redis_enterprise_actions._model.action import Action
 
 _JSON: Final = ("{", "[", '"')  # how a line of JSON begins, and no reference does
 _WHITESPACE: Final = re.compile(r"\s*")
@@ -40,11 +40,8 @@ _LINE: Final = re.compile(r"[^\r\n]*")
 _NO_REFERENCE: Final = "this is not a reference such as action:UID or crdb:ID"
 _NO_UID: Final = "an object with no usable ref, uid, action_uid, task_id or id names nothing"
 
-_WITH_RUN: Final = frozenset({Kind.NODE_ACTION, Kind.CLUSTER_ACTION})  # `uid@run` is the reference
-_UID_IS_REFERENCE: Final = _WITH_RUN | {Kind.EXPORT, Kind.IMPORT, Kind.BACKUP, Kind.DATABASE}
 _WORDS: Final = (ACTION_PHASES, CRDB_TASK_PHASES, TRANSFER_PHASES)
 _TERMINAL: Final = frozenset(phase.value for phase in Phase if phase.terminal)
-_BDB: Final = re.compile(r"bdb:\d{1,18}", re.ASCII)
 
 # The keys of lists in answers of the API (requests/actions, nodes/actions, crdb_tasks).
 _LIST_KEYS: Final = ("actions", "state-machines", "state_machines", "crdb_tasks", "tasks")
@@ -73,12 +70,6 @@ def parse_references(args: Iterable[str], warn: Callable[[str], object]) -> list
         else:
             refs.append(parse_reference(text))
     return refs
-
-
-def reference_to(action: Action) -> Reference:
-    """Return the reference to an action, with its run where the cluster reports one."""
-    database = f"{action.object_type}:{action.object_uid}" if action.name == DELETE_DATABASE else ""
-    return parse_reference(_action_reference(action.kind, action.uid, action.task_id, database))
 
 
 def report_ended(count: int, warn: Callable[[str], object]) -> None:
@@ -249,27 +240,18 @@ def _reference_text(fields: Mapping[str, object]) -> str | None:
     # Before `uid`, which in the answer to a call is that of the database, module, user ...
     action_uid = _text_field(fields, "action_uid")
     if action_uid is not None:
-        return _action_reference(None, action_uid, None, _deleted_database(fields))
+        return reference_text(None, action_uid, None, _deleted_database(fields))
     uid, task_id = _text_field(fields, "uid"), _text_field(fields, "task_id")
     if uid is not None:
         kind = _text_field(fields, "kind")
-        return _action_reference(kind, uid, task_id, _deleted_database(fields))
+        return reference_text(kind, uid, task_id, _deleted_database(fields))
     crdb_task = _text_field(fields, "id")
     if crdb_task is not None:
-        return _action_reference(Kind.CRDB_TASK, crdb_task, None, "")
+        return reference_text(Kind.CRDB_TASK, crdb_task, None, "")
     node_action = _node_action_reference(fields)
     if node_action is not None:
         return node_action
-    return None if task_id is None else _action_reference(None, task_id, None, "")
-
-
-def _action_reference(kind: str | None, uid: str, task_id: str | None, database: str) -> str:
-    """Return the text of a reference to an action; `database` is `bdb:UID` if it deletes that."""
-    if kind == Kind.CRDB_TASK:
-        return f"crdb:{uid}"
-    if kind not in _UID_IS_REFERENCE:
-        return f"action:{uid}@{database}" if _BDB.fullmatch(database) else f"action:{uid}"
-    return f"{uid}@{task_id}" if kind in _WITH_RUN and task_id else uid
+    return None if task_id is None else reference_text(None, task_id, None, "")
 
 
 def _node_action_reference(fields: Mapping[str, object]) -> str | None:
@@ -284,7 +266,7 @@ def _node_action_reference(fields: Mapping[str, object]) -> str | None:
     entry = {name: value for name, value in known.items() if isinstance(value, str | int)}
     kind = ReferenceKind.NODE if of_node else ReferenceKind.CLUSTER
     for action in read_node_actions(json.dumps([entry]).encode(), kind, ""):
-        return _action_reference(action.kind, action.uid, action.task_id, "")
+        return reference_text(action.kind, action.uid, action.task_id, "")
     return None
 
 
