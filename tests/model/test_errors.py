@@ -124,16 +124,21 @@ ERRORS: list[tuple[RedisActionsError, str]] = [
         "SMUpdateBDB on bdb:1 [a1] was aborted by the cluster after 3.0s",
     ),
     (
-        AnswerLost("PUT", "/v1/bdbs/1", reason="it hung up", nodes=("https://a",), ref="bdb:1"),
-        "PUT /v1/bdbs/1: no usable answer from the cluster: it hung up (1 attempt at https://a). "
-        "The cluster may have executed it; follow bdb:1 to find out",
+        AnswerLost("PUT", "/v1/crdbs/g", reason="it hung up", nodes=("https://a",), ref="crdb:t"),
+        "PUT /v1/crdbs/g: no usable answer from the cluster: it hung up (1 attempt at https://a). "
+        "The cluster may have executed it; follow crdb:t to find out",
+    ),
+    (
+        AnswerLost("PUT", "/v1/bdbs/1", reason="it hung up", ref="bdb:1@after"),
+        "PUT /v1/bdbs/1: no usable answer from the cluster: it hung up (1 attempt). "
+        "The cluster may have executed it",
     ),
     (
         AnswerLost(
-            "PUT", "/v1/bdbs/1", reason="it hung up", ref="bdb:1", command="redis-actions list"
+            "DELETE", "/v1/bdbs/1", reason="it hung up", ref="bdb:1@gone", command="redis-actions x"
         ),
-        "PUT /v1/bdbs/1: no usable answer from the cluster: it hung up (1 attempt). "
-        "The cluster may have executed it; follow bdb:1 to find out, or run: redis-actions list",
+        "DELETE /v1/bdbs/1: no usable answer from the cluster: it hung up (1 attempt). "
+        "The cluster may have executed it; follow bdb:1@gone to find out, or run: redis-actions x",
     ),
     (
         AnswerLost("POST", "/v1/bdbs", reason="it hung up", command="redis-actions list"),

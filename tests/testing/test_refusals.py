@@ -86,7 +86,12 @@ REFUSALS: Final = [
         "GET /v1/bdbs/9/availability", None, "unknown database", 404, "db_not_found", since("7.8")
     ),
     Refusal(
-        "GET /v1/bdbs/5/availability", None, "not available", 503, "bdb_unavailable", since("7.8")
+        "GET /v1/bdbs/5/availability",
+        None,
+        "not available",
+        503,
+        "bdb_endpoint_unavailable",
+        since("7.8"),
     ),
     # requests/bdbs: databases
     Refusal("POST /v1/bdbs", {"memory_size": 1}, "no name", 406, "missing_db_name"),

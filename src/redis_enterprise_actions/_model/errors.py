@@ -261,9 +261,11 @@ class AnswerLost(ClusterUnreachable):
 
     @property
     def detail(self) -> str:
-        hint = f"; follow {one_line(self.ref)} to find out" if self.ref else ""
+        # A database settles whether or not the call was executed; a deleted one is gone.
+        tells = self.ref and (not self.ref.startswith("bdb:") or "@gone" in self.ref)
+        hint = f"; follow {one_line(self.ref)} to find out" if self.ref and tells else ""
         if self.command:
-            hint += f"{', or' if self.ref else '; to find out,'} run: {one_line(self.command)}"
+            hint += f"{', or' if hint else '; to find out,'} run: {one_line(self.command)}"
         return f"{super().detail}. The cluster may have executed it{hint}"
 
 

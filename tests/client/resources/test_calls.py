@@ -111,7 +111,7 @@ CALLS: list[tuple[str, tuple[Any, ...], str, Any]] = [
     ("nodes.maintenance_off", (2, MORE), "POST /v1/nodes/2/actions/maintenance_off", MORE),
     ("nodes.remove", (2,), "POST /v1/nodes/2/actions/remove", {}),
     ("nodes.remove", (2, MORE), "POST /v1/nodes/2/actions/remove", MORE),
-    ("cluster.change_primary", (2,), "POST /v1/cluster/actions/change_master", {"node_uid": 2}),
+    ("cluster.change_primary", (2,), "POST /v1/cluster/actions/change_master", {"node_uid": "2"}),
     ("crdbs.create", ({"name": "x"},), "POST /v1/crdbs", {"name": "x"}),
     ("crdbs.update", (" g-1 ", {"name": "x"}), "PATCH /v1/crdbs/g-1", {"name": "x"}),
     ("crdbs.flush", ("g1",), "PUT /v1/crdbs/g1/flush", {}),

@@ -299,7 +299,8 @@ class TestStart:
         operation = await client.crdbs.create({"name": "new"}, task_id="mine")
 
         assert operation.ref == "crdb:mine"
-        assert requested_paths(cluster) == ["/v1/crdbs", f"{TASKS}/mine"]
+        found = [f"{TASKS}/mine", "/v1/crdbs", f"{TASKS}/mine"]
+        assert requested_paths(cluster) == found
         assert (await operation).phase is Phase.COMPLETED
 
     async def test_lost_call(self, cluster: FakeCluster, client: ActionsClient, crdb: str) -> None:

@@ -49,12 +49,19 @@ from .conftest import wanted_of
 
 if TYPE_CHECKING:
     from redis_enterprise_actions import Operation
+    from redis_enterprise_actions._client.http.messages import Reply
     from redis_enterprise_actions.testing import Transfer, Version
 
 pytestmark = pytest.mark.core
 
 Started: TypeAlias = Literal["export", "import"]
 Result: TypeAlias = Literal["completed", "failed"]
+
+
+def bytes_of(reply: Reply) -> bytes:
+    """Return the body of a reply."""
+    return reply.body
+
 
 STARTED: list[Started] = ["export", "import"]
 TRANSFERS: list[Transfer] = ["export", "import", "backup"]
@@ -172,10 +179,27 @@ class TestNewRun:
             cluster.add_bdb(1)
             if before is not None:
                 cluster.start_transfer(1, kind, Plan(duration=0, outcome=before))
+                await asyncio.sleep(10)
             cluster.plan("POST", path_of(kind), Plan(duration=0))
+            began = now()
 
             assert (await (await start(client, kind))).status == "succeeded"
-            assert now() < 1
+            assert now() - began < 1
+
+    @pytest.mark.enable_socket
+    @pytest.mark.parametrize("version", OLD_AND_NEW)
+    async def test_reset_result_comes_back(self, version: Version) -> None:
+        """A success that was reset before the call, and is shown again, is not that of the call."""
+        async with FakeCluster(version=version) as cluster, client_of(cluster) as client:
+            cluster.start_transfer(1, "export", Plan(duration=0))
+            await asyncio.sleep(10)
+            stale = await client._transport.get("/v1/bdbs/1", permission="", decode=bytes_of)
+            cluster.plan("POST", path_of("export"), Plan(duration=60))
+            export, began = await start(client, "export"), now()
+            cluster.inject(path="/v1/bdbs", times=3, status=200, body=stale)
+
+            assert (await export).status == "succeeded"
+            assert now() - began >= 60
 
     @pytest.mark.enable_socket
     @pytest.mark.parametrize("kind", STARTED)
@@ -926,6 +950,9 @@ class TestReferences:
             (Baseline("idle", ""), "exporting", None),
             (Baseline("idle", ""), "succeeded", None),
             (Baseline("succeeded", "T"), "succeeded", Ambiguity.OLD_RESULT),
+            (Baseline("idle", "T"), "succeeded", Ambiguity.OLD_RESULT),
+            (Baseline("failed", "T"), "succeeded", Ambiguity.OLD_RESULT),
+            (Baseline("idle", "T"), "failed", None),
             (Baseline("", ""), "succeeded", Ambiguity.OLD_RESULT),
             (Baseline("exporting", ""), "succeeded", Ambiguity.REPLACED),
             (Baseline("exporting", ""), "exporting", None),

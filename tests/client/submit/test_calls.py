@@ -117,7 +117,6 @@ REPEATABLE: Final = {
     ("PATCH", "/v1/crdbs/g"),
     ("DELETE", "/v1/crdbs/g"),
     ("POST", "/v1/crdbs/g/updates"),
-    ("PUT", "/v1/crdbs/g/flush"),
     ("POST", "/v1/crdbs/g/upgrade"),
 }
 SEGMENTS: Final = (

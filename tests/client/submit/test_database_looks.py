@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
 import pytest
 
+from redis_enterprise_actions._client.submit.calls import find_rule
 from redis_enterprise_actions._client.submit.database_looks import (
     DatabaseLook,
     begun_work,
@@ -30,6 +32,8 @@ FAILED: Final = {"background_op": [{"name": "SMUpdateBDB", "status": "failed", "
 FAILED_AGAIN: Final = {"background_op": [{"name": "SMUpdateBDB", "status": "failed", "error": "f"}]}
 BDB: Final = Reference(ReferenceKind.BDB, "7")
 DELETION: Final = Reference(ReferenceKind.BDB, "7", GONE)
+PUT: Final = find_rule("PUT", "/v1/bdbs/7")[0]
+DELETE: Final = find_rule("DELETE", "/v1/bdbs/7")[0]
 
 
 def database(fields: dict[str, Any] | None) -> WireDatabase | None:
@@ -37,9 +41,30 @@ def database(fields: dict[str, Any] | None) -> WireDatabase | None:
     return None if fields is None else find_database(json.dumps(IDLE | fields).encode())
 
 
-def action(uid: str, status: str, kind: Kind = Kind.STATE_MACHINE) -> Action:
+def action(
+    uid: str, status: str, kind: Kind = Kind.STATE_MACHINE, name: str = "SMUpdateBDB"
+) -> Action:
     """Return an action on the database."""
-    return Action(uid=uid, name="SMUpdateBDB", kind=kind, status=status, phase=phase_of(status))
+    return Action(uid=uid, name=name, kind=kind, status=status, phase=phase_of(status))
+
+
+def busy_with(name: str) -> dict[str, Any]:
+    """Return the fields of a database with a background operation."""
+    return {"background_op": [{"name": name, "status": "active"}]}
+
+
+def deletion_of(look: DatabaseLook) -> DatabaseLook:
+    """Return a look that shows a deletion where this one shows an update."""
+    wire = look.database
+    if wire is not None and b"failed" not in bytes(wire.background_op):
+        wire = msgspec.structs.replace(
+            wire,
+            background_op=msgspec.Raw(
+                bytes(wire.background_op).replace(b"SMUpdateBDB", b"SMDeleteBDB")
+            ),
+        )
+    renamed = [msgspec.structs.replace(each, name="SMDeleteBDB") for each in look.actions]
+    return DatabaseLook(wire, renamed)
 
 
 NOTHING: Final = ("", "")
@@ -56,8 +81,13 @@ FOLLOWED: Final = ("bdb:7@after", "bdb:7@gone,after")
         pytest.param({}, OP, [], FOLLOWED, id="background_op"),
         pytest.param({}, FAILED, [], ("bdb:7@after", ""), id="failure"),
         pytest.param({}, {"status": "creation-failed"}, [], FOLLOWED, id="failed status"),
+        pytest.param({}, {"action_uid": "a1"}, [], FOLLOWED, id="action_uid without a name"),
         pytest.param(
-            {}, {"action_uid": "a1"}, [], ("action:a1", "action:a1@bdb:7"), id="action_uid"
+            {},
+            {"action_uid": "a1", **OP},
+            [],
+            ("action:a1", "action:a1@bdb:7"),
+            id="action_uid",
         ),
         pytest.param(
             {},
@@ -109,13 +139,46 @@ def test_begun_work(
 
     What was under way before the call is not counted.
     """
-    look = DatabaseLook(database(after), actions)
-    for ref, followed in zip((BDB, DELETION), expected, strict=True):
-        known = with_state(ref, database(before))
-        found = begun_work(known, database(before), None, look)
+    for rule, ref, followed in zip((PUT, DELETE), (BDB, DELETION), expected, strict=True):
+        old, look = database(before), DatabaseLook(database(after), actions)
+        if rule is DELETE:
+            old, look = deletion_of(DatabaseLook(old)).database, deletion_of(look)
+        found = begun_work(rule, with_state(ref, old), old, None, look)
         text = "" if found is None else str(found).partition(",SM")[0].replace("busy", "after")
 
         assert text == followed
+
+
+OTHERS: Final = [
+    ("PUT", "/v1/bdbs/7", "SMUpgradeBDB"),
+    ("PUT", "/v1/bdbs/7", "retry_bdb"),
+    ("DELETE", "/v1/bdbs/7", "SMUpdateBDB"),
+    ("POST", "/v1/bdbs/7/upgrade", "SMUpdateBDB"),
+    ("POST", "/v1/bdbs/7/modules/upgrade", "SMRecoverBDB"),
+    ("PUT", "/v1/bdbs/7/actions/rebalance", "SMDeleteBDB"),
+    ("POST", "/v1/bdbs/7/actions/recover", "SMUpdateBDB"),
+    ("PUT", "/v1/bdbs/7/flush", "SMUpgradeBDB"),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "name"), OTHERS)
+@pytest.mark.parametrize(
+    "shown", ["listed", "action_uid", "background_op", "all", "with a failure"]
+)
+def test_work_of_others(method: str, path: str, name: str, shown: str) -> None:
+    """Work that the call cannot have started is not followed, nor what it changes."""
+    rule, ref = find_rule(method, path)
+    assert ref is not None
+    idle = database({})
+    op = {} if shown == "listed" else busy_with(name)
+    uid = {} if shown in {"listed", "background_op"} else {"action_uid": "a1"}
+    failed = FAILED | {"status": "creation-failed"} if shown == "with a failure" else {}
+    actions = (
+        [] if shown in {"action_uid", "background_op"} else [action("a1", "running", name=name)]
+    )
+    look = DatabaseLook(database(UPDATING | op | uid | failed), actions)
+
+    assert begun_work(rule, with_state(ref, idle), idle, None, look) is None
 
 
 @pytest.mark.parametrize(
@@ -134,7 +197,7 @@ def test_ended_between_looks(
     """An action that has begun and ended between two looks counts as begun."""
     idle = database({})
     ref = with_state(BDB, idle)
-    found = begun_work(ref, idle, DatabaseLook(idle, first), DatabaseLook(idle, second))
+    found = begun_work(PUT, ref, idle, DatabaseLook(idle, first), DatabaseLook(idle, second))
 
     assert (found and str(found)) == expected
 

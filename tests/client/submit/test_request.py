@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import pickle
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from redis_enterprise_actions import RequestError, RequestRejected, UsageError
@@ -18,6 +20,8 @@ from tests.secrecy import leaks_of, secrets_in
 
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from redis_enterprise_actions import ActionsClient
     from redis_enterprise_actions.testing import FakeCluster
 
@@ -173,17 +177,49 @@ class TestIsDryRun:
         assert not is_dry_run(call, {name: False}, None)
         assert not is_dry_run(call, {name: "true"}, None)
 
-    @pytest.mark.parametrize(("method", "path"), [("POST", f"{BDB}/upgrade"), ("POST", "/v1/x")])
-    def test_no_dry_run(self, method: str, path: str) -> None:
-        """A call that is not documented to have a dry run is never one."""
+    @pytest.mark.parametrize(
+        ("method", "path"),
+        [
+            ("POST", f"{BDB}/upgrade"),
+            ("DELETE", BDB),
+            ("PUT", f"{BDB}/flush"),
+            ("POST", "/v1/nodes/1/actions/remove"),
+            ("DELETE", "/v1/crdbs/g"),
+        ],
+    )
+    @pytest.mark.parametrize("value", [True, "true", "", 1])
+    def test_no_dry_run(self, method: str, path: str, value: object) -> None:
+        """A dry run is refused for a call that has none, as the API would execute the call."""
         call = rule_of(method, path)
 
-        assert not is_dry_run(call, {"dry_run": True}, {"dry_run": True})
+        for body, query in (({"dry_run": value}, None), (None, {"dry_run": value})):
+            with pytest.raises(UsageError, match="has no dry run of this call"):
+                is_dry_run(call, body, query)
+        assert not is_dry_run(call, {"dry_run": False}, {"dry_run": "false"})
+
+    def test_unknown_call(self) -> None:
+        """A setting of an unknown call is sent, and the call counts as one that starts work."""
+        assert not is_dry_run(rule_of("POST", "/v1/x"), {"dry_run": True}, {"dry_run": True})
 
     @pytest.mark.parametrize("value", ["", "true", "True", "1", "YES"])
     def test_switched_on(self, value: str) -> None:
         """A dry run is switched on by the bare name, or by a word for true."""
         assert is_dry_run(rule_of("PUT", BDB), [], {"dry_run": value})
+
+
+@dataclass
+class Body:
+    """Body of a call as a dataclass."""
+
+    authentication_redis_pass: str
+    dry_run: bool
+
+
+class BodyStruct(msgspec.Struct):
+    """Body of a call as a Struct."""
+
+    authentication_redis_pass: str
+    dry_run: bool
 
 
 class TestSecrets:
@@ -236,6 +272,20 @@ class TestSecrets:
         assert isinstance(operation.answer, dict)
         assert DATABASE_SECRET in operation.answer.values()
         assert secrets_in(f"{operation!r} {operation!s} {operation.ref}") == []
+
+    @pytest.mark.parametrize("shape", [dict, Body, BodyStruct])
+    def test_shapes(self, shape: Callable[..., object]) -> None:
+        """Secrets are found in every object that can be encoded, and so is a dry run."""
+        body = shape(authentication_redis_pass=SECRET, dry_run=True)
+        request = build_request(
+            "POST", "/v1/x", body, None, None, request_timeout=None, client_timeout=30
+        )
+
+        assert [secret.reveal() for secret in request.secrets] == [SECRET]
+        with pytest.raises(UsageError, match="from the query of this call"):
+            build_request(
+                "PUT", "/v1/bdbs/1", body, None, None, request_timeout=None, client_timeout=30
+            )
 
     def test_request_repr(self) -> None:
         """The repr of a request has no secret."""

@@ -522,7 +522,7 @@ class TestAvailability:
         before = await call.refused("GET", "/v1/bdbs/1/availability")
         await asyncio.sleep(10)
 
-        assert before == (503, "bdb_unavailable")
+        assert before == (503, "bdb_endpoint_unavailable")
         assert (await call("GET", "/v1/bdbs/1/availability"))[0] == 200
 
 

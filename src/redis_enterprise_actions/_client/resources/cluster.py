@@ -49,7 +49,7 @@ class Cluster(Resource):
         return await self._parts.start(
             "POST",
             "/v1/cluster/actions/change_master",
-            {"node_uid": checked_uid(node_uid, "node")},
+            {"node_uid": str(checked_uid(node_uid, "node"))},
             params=params,
             headers=headers,
             busy_timeout=busy_timeout,

@@ -34,7 +34,7 @@ class Shards(Resource):
         request_timeout: Duration | None = None,
         untracked: Untracked = "refused",
     ) -> Operation:
-        """Move shards, all of one database, to a node.
+        """Move shards to a node.
 
         Source: POST /v1/shards/actions/migrate (shards/actions/migrate). Needs the permission
         `migrate_shard`.

@@ -115,9 +115,18 @@ def transfer_action(wire: WireDatabase, ref: Reference) -> Action | AmbiguousAns
 
 
 def is_old_result(status: TransferStatus, ref: Reference) -> bool:
-    """Return True if a result was, or may have been, there before the call."""
-    baseline = parse_baseline(ref)
-    return not baseline.status or baseline[:2] == baseline_of(status)[:2]
+    """Return True if a result was, or may have been, there before the call.
+
+    Each success has a time of its own, so one with the time of the baseline is old, whatever the
+    status was before the call: a node may answer with a result that was already reset.
+    """
+    baseline, now = parse_baseline(ref), baseline_of(status)
+    is_known_success = (
+        now.last_time != ""
+        and now.last_time == baseline.last_time
+        and phase_of(now.status, TRANSFER_PHASES) is Phase.COMPLETED
+    )
+    return not baseline.status or baseline[:2] == now[:2] or is_known_success
 
 
 def replaced(ref: Reference) -> AmbiguousAnswer:

@@ -13,6 +13,7 @@ import shlex
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import unquote
 
+from redis_enterprise_actions._client.wire.databases import DELETE_DATABASE
 from redis_enterprise_actions._model.reference import GONE, Reference, ReferenceKind
 
 
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _NONE: Final[frozenset[str]] = frozenset()
+_UPDATE: Final = frozenset({"SMUpdateBDB"})
+_UPGRADE: Final = frozenset({"SMUpgradeBDB"})
+_RECOVER: Final = frozenset({"SMRecoverBDB"})
+_DELETE: Final = frozenset({DELETE_DATABASE})
+# State machines that only the calls of certain rows start.
+_OWN_MACHINES: Final = frozenset({"SMCreateBDB"}) | _UPGRADE | _RECOVER | _DELETE
 _DRY_RUN: Final = frozenset({"dry_run"})
 _BLUEPRINT: Final = frozenset({"dry_run", "only_failovers", "max_operations"})
 
@@ -59,7 +66,8 @@ class CallRule(NamedTuple):
 
     `timeout` is the documented time in seconds after which the cluster gives up a call that it
     answers when the work is done; None where the pages name none. `repeatable` says that the call
-    may be sent again after a 503, if the cluster shows nothing that it has begun.
+    may be sent again after a 503, if the cluster shows nothing that it has begun. `machines` are
+    the names of the state machines that the call starts; empty where no page or capture names them.
     """
 
     methods: str
@@ -69,6 +77,11 @@ class CallRule(NamedTuple):
     body: frozenset[str] = _NONE
     timeout: float | None = None
     repeatable: bool = False
+    machines: frozenset[str] = _NONE
+
+    def may_start(self, machine: str) -> bool:
+        """Return True if the call may have started a state machine of this name."""
+        return machine in self.machines if self.machines else machine not in _OWN_MACHINES
 
 
 def _rule(
@@ -80,8 +93,10 @@ def _rule(
     body: frozenset[str] = _NONE,
     timeout: float | None = None,
     repeatable: bool = False,
+    machines: frozenset[str] = _NONE,
 ) -> CallRule:
-    return CallRule(methods, re.compile(path, re.ASCII), follow, query, body, timeout, repeatable)
+    pattern = re.compile(path, re.ASCII)
+    return CallRule(methods, pattern, follow, query, body, timeout, repeatable, machines)
 
 
 _BDB: Final = r"/v\d/bdbs/(?P<bdb>\d{1,18})"
@@ -107,8 +122,12 @@ _ROLES: Final = r"/v1/(?:users|roles|redis_acls|ldap_mappings)(?:/\d+)?"
 CALL_RULES: Final[tuple[CallRule, ...]] = (
     # requests/bdbs: the answer is the database, with an action_uid
     _rule("POST", r"/v[12]/bdbs", Follow.CREATED, query=_DRY_RUN),
-    _rule("PUT", _BDB, Follow.CHANGED, query=_DRY_RUN, repeatable=True),  # sets the same values
-    _rule("DELETE", _BDB, Follow.DELETED, repeatable=True),  # uids are not used again
+    _rule(  # sets the same values
+        "PUT", _BDB, Follow.CHANGED, query=_DRY_RUN, repeatable=True, machines=_UPDATE
+    ),
+    _rule(  # the cluster gives a new database another uid, unless the call names this one
+        "DELETE", _BDB, Follow.DELETED, repeatable=True, machines=_DELETE
+    ),
     # requests/bdbs/actions/...: an action_uid, but for export and import, which name nothing
     _rule("POST", rf"{_BDB}/actions/(?P<transfer>export)", Follow.TRANSFER, repeatable=True),
     _rule("POST", rf"{_BDB}/actions/(?P<transfer>import)", Follow.TRANSFER),
@@ -118,11 +137,19 @@ CALL_RULES: Final[tuple[CallRule, ...]] = (
         Follow.DATABASE,
         query=_BLUEPRINT,
         repeatable=True,
+        machines=_UPDATE,
     ),
+    _rule("POST", rf"{_BDB}/actions/recover", Follow.DATABASE, machines=_RECOVER),
     # requests/bdbs/upgrade, requests/bdbs/modules/...: the same version or the same settings
-    _rule("POST", rf"{_BDB}/(?:upgrade|modules/upgrade)", Follow.DATABASE, repeatable=True),
-    _rule("POST", rf"{_BDB}/modules/config", Follow.DATABASE, repeatable=True),
-    _rule("POST", _MODULES, Follow.DATABASE, repeatable=True),
+    _rule("POST", rf"{_BDB}/upgrade", Follow.DATABASE, repeatable=True, machines=_UPGRADE),
+    _rule(
+        "POST",
+        rf"{_BDB}/modules/(?:upgrade|config)",
+        Follow.DATABASE,
+        repeatable=True,
+        machines=_UPGRADE | _UPDATE,
+    ),
+    _rule("POST", _MODULES, Follow.DATABASE, repeatable=True, machines=_UPGRADE | _UPDATE),
     _rule("POST", rf"{_BDB}/actions/{_TRAFFIC}", Follow.DATABASE, repeatable=True),  # a switch
     _rule("PUT", rf"{_BDB}/actions/{_RESET}", Follow.DATABASE, repeatable=True),
     # all else below a database
@@ -153,6 +180,7 @@ CALL_RULES: Final[tuple[CallRule, ...]] = (
         repeatable=True,
     ),
     _rule("PUT", r"/v1/crdbs/[^/]+/purge", Follow.CRDB_TASK),  # its page has no X-Task-ID
+    _rule("PUT", r"/v1/crdbs/[^/]+/flush", Follow.CRDB_TASK),
     _rule("POST PUT PATCH DELETE", r"/v1/crdbs(?:/.*)?", Follow.CRDB_TASK, repeatable=True),
     # requests/users, roles, redis_acls, ldap_mappings: an action_uid "if it exists"
     _rule("POST PUT DELETE", _ROLES, Follow.OPTIONAL_ACTION),
@@ -175,7 +203,7 @@ CALL_RULES: Final[tuple[CallRule, ...]] = (
     # requests/services: the accepted requests, by service
     _rule("POST", r"/v1/(?:local/)?services", Follow.ACTION_ONLY),
 )
-_OTHER_CALL: Final = _rule("", "", Follow.ACTION_ONLY)
+OTHER_CALL: Final = _rule("", "", Follow.ACTION_ONLY)
 
 
 def find_rule(method: str, path: str) -> tuple[CallRule, Reference | None]:
@@ -184,7 +212,7 @@ def find_rule(method: str, path: str) -> tuple[CallRule, Reference | None]:
         match = rule.path.fullmatch(path)
         if match is not None and method in rule.methods.split():
             return rule, _path_reference(rule.follow, match.groupdict())
-    return _OTHER_CALL, None
+    return OTHER_CALL, None
 
 
 def _path_reference(follow: Follow, groups: Mapping[str, str]) -> Reference | None:

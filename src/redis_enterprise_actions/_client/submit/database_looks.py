@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from redis_enterprise_actions._client.wire.databases import WireDatabase
     from redis_enterprise_actions._model.action import Action
 
+    from .calls import CallRule
+
 
 class DatabaseLook(NamedTuple):
     """Answer to one look: the database, None if it does not exist, and the actions on it."""
@@ -42,31 +44,57 @@ def with_state(ref: Reference, before: WireDatabase | None) -> Reference:
 
 
 def begun_work(
-    ref: Reference, before: WireDatabase | None, first: DatabaseLook | None, look: DatabaseLook
+    rule: CallRule,
+    ref: Reference,
+    before: WireDatabase | None,
+    first: DatabaseLook | None,
+    look: DatabaseLook,
 ) -> Reference | None:
-    """Return the work that has begun on a database since before the call, or None.
+    """Return the work that a call has begun on a database, or None.
 
-    `ref` refers to the database, `before` is its state before the call, and `first` the look before
-    this one. The result is the action that has begun, or the database if it names none or several.
-    Exports, imports and backups are not counted: other calls start them.
+    `rule` is that of the call, `ref` refers to the database, `before` is its state before the call,
+    and `first` the look before this one. The result is the action that has begun, or the database
+    if it names none or several. State machines that the call does not start do not count, nor what
+    they change: another call has started them. Neither do exports, imports and backups.
     """
-    known = "" if before is None else as_text(before.action_uid) or ""
+    database = look.database
+    if database is None:
+        return ref if ref.is_deletion or before is not None else None
+    names = _begun_machines(before, first, look)
+    own = {uid: name for uid, name in names.items() if not name or rule.may_start(name)}
+    if len(own) == 1 and all(own.values()):
+        (uid,) = own
+        deleted = f"{ReferenceKind.BDB}:{ref.uid}" if ref.is_deletion else ""
+        return Reference(ReferenceKind.ACTION, uid, deleted)
+    if names:
+        return ref if own else None
+    changed = not is_settled(database) and (before is None or _state(database) != _state(before))
+    is_other = any(op.busy and op.name and not rule.may_start(op.name) for op in database.ops)
+    return ref if (changed and not is_other) or not has_no_new_failure(database, ref) else None
+
+
+def _begun_machines(
+    before: WireDatabase | None, first: DatabaseLook | None, look: DatabaseLook
+) -> dict[str, str]:
+    """Return the names of the actions that have begun since before the call, by uid.
+
+    The database may show an action that the list does not have yet: its name is then that of the
+    background operation, and empty if there is none.
+    """
     ended_before = {each.uid for each in first.actions} if first is not None else None
-    uids = {
-        each.uid
+    names = {
+        each.uid: each.name
         for each in look.actions
         if each.kind is not Kind.OTHER
         and (not each.phase.terminal or (ended_before is not None and each.uid not in ended_before))
     }
     database = look.database
-    if database is None:
-        return ref if ref.is_deletion or before is not None else None
-    uids = (uids | {as_text(database.action_uid) or ""}) - {known, ""}
-    if len(uids) == 1:
-        deleted = f"{ReferenceKind.BDB}:{ref.uid}" if ref.is_deletion else ""
-        return Reference(ReferenceKind.ACTION, uids.pop(), deleted)
-    changed = not is_settled(database) and (before is None or _state(database) != _state(before))
-    return ref if uids or changed or not has_no_new_failure(database, ref) else None
+    current = None if database is None else as_text(database.action_uid)
+    if database is not None and current and current not in names:
+        names[current] = next((op.name for op in database.ops if op.busy), "")
+    if before is not None:
+        names.pop(as_text(before.action_uid) or "", None)
+    return names
 
 
 def _state(wire: WireDatabase) -> tuple[object, ...]:

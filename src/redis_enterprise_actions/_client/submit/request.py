@@ -16,7 +16,7 @@ from redis_enterprise_actions._client.sources.paths import quoted_uid
 from redis_enterprise_actions._model.errors import UsageError
 from redis_enterprise_actions._model.reference import Reference, ReferenceKind
 
-from .calls import CallRule, Follow, find_rule
+from .calls import OTHER_CALL, CallRule, Follow, find_rule
 
 
 _METHODS: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -41,6 +41,7 @@ _RESERVED_HEADERS: Final = frozenset({
     *("authorization", "content-type", "content-length", "host", "cookie", "transfer-encoding"),
     "connection",
 })  # fmt: skip
+_OFF: Final = frozenset({"false", "0", "no"})
 _TASK_ID: Final = "X-Task-ID"
 _PURGE: Final = "/purge"  # the only CRDB call whose page does not have X-Task-ID
 
@@ -49,15 +50,21 @@ class SubmitRequest(NamedTuple):
     """Request that starts work.
 
     `call` is the HTTP request, `ref` refers to the work as far as the path names it, and `secrets`
-    are those in the body. `repeatable` is that of the `CallRule`.
+    are those in the body. `names_task` is True if the caller has chosen the id of a task of an
+    Active-Active database, which may be that of an older task.
     """
 
     call: Request
-    follow: Follow
+    rule: CallRule
     ref: Reference | None = None
     dry_run: bool = False
     secrets: tuple[Secret, ...] = ()
-    repeatable: bool = False
+    names_task: bool = False
+
+    @property
+    def follow(self) -> Follow:
+        """Object to follow if the answer has no handle."""
+        return self.rule.follow
 
     @property
     def starts_nothing(self) -> bool:
@@ -95,11 +102,12 @@ def build_request(
     sent_headers = checked_headers(headers)
     query = _encode_query(params)
     rule, ref = find_rule(method, path)
-    dry_run = is_dry_run(rule, json, params)
+    body, sent = _encode_body(method, json)
+    dry_run = is_dry_run(rule, sent, params)
+    names_task = any(name.casefold() == _TASK_ID.casefold() for name in sent_headers)
     if rule.follow is Follow.CRDB_TASK:
         ref = _task_reference(path, sent_headers)
-    body = _encode_body(method, json)  # first, as it refuses a body that contains itself
-    secrets = secrets_in(json)
+    secrets = secrets_in(sent)
     call = Request(
         method,
         path,
@@ -109,7 +117,7 @@ def build_request(
         timeout=request_timeout or max(client_timeout, rule.timeout or 0.0),
         secrets=secrets,
     )
-    return SubmitRequest(call, rule.follow, ref, dry_run, secrets, rule.repeatable)
+    return SubmitRequest(call, rule, ref, dry_run, secrets, names_task)
 
 
 def checked_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
@@ -133,10 +141,18 @@ def checked_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
 def is_dry_run(rule: CallRule, json: object, params: Mapping[str, object] | None) -> bool:
     """Return True if the arguments ask for a dry run. Raises `UsageError`.
 
-    The API ignores a setting in the wrong place, so that the call would start the work.
+    The API ignores a setting in the wrong place, and `dry_run` of a call that has none, so that the
+    call would start the work.
     """
     body = cast("Mapping[object, object]", json if isinstance(json, dict) else {})
     query = params or {}
+    wanted = [each["dry_run"] for each in (body, query) if "dry_run" in each]
+    if (
+        "dry_run" not in rule.query | rule.body
+        and rule is not OTHER_CALL
+        and any(str(value).casefold() not in _OFF for value in wanted)
+    ):
+        raise UsageError("the API has no dry run of this call, and would start the work")
     for name in sorted(rule.query & set(body)):
         raise UsageError(
             f"the API reads {name} from the query of this call, not from the body: pass it as "
@@ -167,12 +183,16 @@ def _encode_query(params: Mapping[str, object] | None) -> str:
         raise UsageError("params= cannot be encoded as UTF-8") from None
 
 
-def _encode_body(method: str, json: object) -> Secret | None:
-    """Return the body: `{}` if there is none, as the API wants an object from all but DELETE."""
+def _encode_body(method: str, json: object) -> tuple[Secret | None, object]:
+    """Return the body, and the same as dicts, lists and scalars.
+
+    The body is `{}` if there is none, as the API wants an object from all but DELETE.
+    """
     if json is None:
-        return None if method == "DELETE" else Secret("{}")
+        return None if method == "DELETE" else Secret("{}"), None
     try:
-        return Secret(msgspec.json.encode(json).decode())
+        body = msgspec.json.encode(json)
+        return Secret(body.decode()), msgspec.json.decode(body)
     except (TypeError, ValueError, RecursionError):
         pass
     # Not in the handler: a UnicodeEncodeError as the context would hold the body.

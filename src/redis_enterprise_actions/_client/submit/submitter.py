@@ -39,7 +39,7 @@ from redis_enterprise_actions._model.errors import (
 )
 from redis_enterprise_actions._model.reference import TRANSFERS, Reference, ReferenceKind
 
-from .calls import Follow, command_that_finds_out
+from .calls import Follow, command_that_finds_out, find_rule
 from .database_looks import DatabaseLook, begun_work, with_state
 from .handle import Handle, embedded_error, read_handle
 from .request import SubmitRequest
@@ -52,6 +52,8 @@ if TYPE_CHECKING:
     from redis_enterprise_actions._client.http.transport import Transport
     from redis_enterprise_actions._client.sources.registry import StatusSources
     from redis_enterprise_actions._client.wire.databases import WireDatabase
+
+    from .calls import CallRule
 
 _T = TypeVar("_T")
 _Args = TypeVarTuple("_Args")
@@ -161,11 +163,9 @@ class Submitter:
         """Cancel a CRDB task, or an action of a node or the cluster. Raises `RequestError`."""
         run: str | None = None
         if ref.kind is ReferenceKind.CRDB:
-            follow = Follow.CRDB_TASK_CANCEL
             path = f"/v1/crdb_tasks/{quoted_uid(ref.uid)}/actions/cancel"
             call = Request("POST", path, "?force=true" if force else "", body=Secret("{}"))
         else:
-            follow = Follow.NODE_ACTION_CANCEL
             call = Request("DELETE", action_path(ref), permission=f"cancel_{ref.kind}_action")
             # The DELETE of an action that has ended would remove its result.
             found = await retry_for(_CANCEL_RETRY, self.sources.fetch_certain, ref)
@@ -173,7 +173,7 @@ class Submitter:
                 hint = "This run has ended, or a later one has begun"
                 raise RequestRejected(call.method, call.path, status=_NOT_FOUND, hint=hint)
             run = None if found is None else found.task_id
-        request = SubmitRequest(call, follow, ref)
+        request = SubmitRequest(call, find_rule(call.method, call.path)[0], ref)
         try:
             await retry_for(_CANCEL_RETRY, self._send_once, request)
         except _OutcomeUnknown as unknown:
@@ -189,27 +189,43 @@ class Submitter:
         If the user may not read the state, the reference has none: the request may be allowed.
         """
         ref = request.ref
-        if ref is None or ref.kind is ReferenceKind.CRDB or request.dry_run:
+        if ref is not None and ref.kind is ReferenceKind.CRDB:
+            is_old = request.names_task and await self._has_ended(ref, budget)
+            return _Before(None if is_old else ref)  # an ended task tells nothing of this call
+        if ref is None or request.dry_run:
             return _Before(ref)
-        databases = self.sources.databases
         try:
-            if ref.kind is ReferenceKind.BDB:
-                database = await budget.retry(databases.find, ref.numeric_uid)
-                return _Before(with_state(ref, database), database)
-            if ref.kind in TRANSFERS:
-                ref = await budget.retry(databases.with_baseline, ref)
-                ref = await self._reset_transfer(ref, budget)
-                return _Before(ref, read_at=asyncio.get_running_loop().time())
-            found = await budget.retry(self.sources.fetch_certain, ref)
+            return await self._read_state(request, ref, budget)
         except RequestRejected:
             if ref.kind in _NODE_KINDS:
                 run = str(RunIdentity(UNKNOWN_STATUS, "", ""))
                 ref = msgspec.structs.replace(ref, run=run)
             return _Before(ref, is_known=ref.kind is not ReferenceKind.BDB)
+
+    async def _read_state(
+        self, request: SubmitRequest, ref: Reference, budget: _OutageBudget
+    ) -> _Before:
+        databases = self.sources.databases
+        if ref.kind is ReferenceKind.BDB:
+            database = await budget.retry(databases.find, ref.numeric_uid)
+            return _Before(with_state(ref, database), database)
+        if ref.kind in TRANSFERS:
+            ref = await budget.retry(databases.with_baseline, ref)
+            ref = await self._reset_transfer(ref, budget)
+            return _Before(ref, read_at=asyncio.get_running_loop().time())
+        found = await budget.retry(self.sources.fetch_certain, ref)
         cancels = request.follow is Follow.NODE_ACTION_CANCEL
         if cancels and found is not None and not found.phase.terminal:
             return _Before(msgspec.structs.replace(ref, run=found.task_id or ""))
         return _Before(msgspec.structs.replace(ref, run=str(identify_next_run(found))))
+
+    async def _has_ended(self, task: Reference, budget: _OutageBudget) -> bool:
+        """Return True if there is a task with the id that the call is to have, and it has ended."""
+        try:
+            found = await budget.retry(self.sources.fetch_certain, task)
+        except RequestRejected:  # the request may be allowed all the same
+            return False
+        return found is not None and found.phase.terminal
 
     async def _reset_transfer(self, ref: Reference, budget: _OutageBudget) -> Reference:
         """Clear the result of the last transfer, so that it is not taken for the next one's.
@@ -217,12 +233,12 @@ class Submitter:
         The cluster accepts a reset before it takes effect, so the status is read again: a result
         that is still there is noted as an old one.
         """
-        if ref.kind not in TRANSFERS or not ref.run.startswith(("succeeded", "failed")):
+        if not ref.run.startswith(("succeeded", "failed")):
             return ref
         path = f"/v1/bdbs/{ref.numeric_uid}/actions/{ref.kind}_reset_status"
-        request = SubmitRequest(Request("PUT", path, body=Secret("{}")), Follow.DATABASE)
+        call = Request("PUT", path, body=Secret("{}"))
         try:
-            reply = await budget.retry(self.transport.send, request.call)
+            reply = await budget.retry(self.transport.send, call)
         except RequestRejected:
             return ref
         if reply.status == _NOT_FOUND:
@@ -289,19 +305,19 @@ class Submitter:
             raise error
         pause, twice = max(pause, _LOOK_PAUSE), False
         try:
-            found, first = await budget.retry(self._look, ref, before, None)
+            found, first = await budget.retry(self._look, request.rule, ref, before, None)
             twice = found is None and pause <= budget.left
             if twice:
                 await asyncio.sleep(pause)
-                found, _ = await budget.retry(self._look, ref, before, first)
+                found, _ = await budget.retry(self._look, request.rule, ref, before, first)
         except RequestError:
             raise error from error.__cause__
-        if found is None and not (twice and request.repeatable):
+        if found is None and not (twice and request.rule.repeatable):
             raise error
         return found
 
     async def _look(
-        self, ref: Reference, before: _Before, first: DatabaseLook | None
+        self, rule: CallRule, ref: Reference, before: _Before, first: DatabaseLook | None
     ) -> tuple[Reference | None, DatabaseLook | None]:
         """Return the work that has begun since `before`, and the look at its database.
 
@@ -312,7 +328,7 @@ class Submitter:
         database = await self.sources.databases.find(ref.numeric_uid)
         actions = database and await self.sources.actions.list_actions(ref.numeric_uid)
         look = DatabaseLook(database, actions or ())
-        return begun_work(ref, before.database, first, look), look
+        return begun_work(rule, ref, before.database, first, look), look
 
     async def _find_run(self, before: Reference) -> Reference | None:
         """Return the run of an action, a task or a transfer that has begun since `before`."""
@@ -328,16 +344,12 @@ class Submitter:
         self, request: SubmitRequest, before: Reference | None, reply: Reply, budget: _OutageBudget
     ) -> Handle:
         """Return the handle of the work. Raises `RequestRejected` and `AnswerLost`."""
-        call = request.call
         answer: object = None
         try:
             if reply.body.strip():
                 answer = decode(reply.body, object)
         except ValueError:
-            if before is None or request.follow not in _RECOVERABLE:
-                reason = "the answer cannot be decoded"
-                unreadable = ClusterUnreachable(call.method, call.path, reason=reason)
-                raise _answer_lost(unreadable, request, before) from None
+            before = _without_answer(request, before)
         problem = embedded_error(answer)
         if problem is not None:
             raise _rejected(request, reply.status, *problem)
@@ -364,13 +376,24 @@ class _OutcomeUnknown(Exception):
         self.error = error
 
 
+def _without_answer(request: SubmitRequest, before: Reference | None) -> Reference:
+    """Return the work of a request whose answer cannot be decoded, which may not have begun.
+
+    Raises `AnswerLost` if nothing but the answer tells whether it has begun.
+    """
+    if before is None or request.follow not in _RECOVERABLE:
+        method, path = request.call.method, request.call.path
+        reason = "the answer cannot be decoded"
+        unreadable = ClusterUnreachable(method, path, reason=reason)
+        raise _answer_lost(unreadable, request, before) from None
+    return with_lost_call(before) if request.follow is Follow.NODE_ACTION else before
+
+
 def _answer_lost(
     error: RequestError, request: SubmitRequest, before: Reference | None, tries: int = 1
 ) -> AnswerLost:
     """Return the error for a request that the cluster may have executed."""
-    ref = request.ref if before is None else before
-    if request.starts_nothing:
-        ref = None
+    ref = None if request.starts_nothing else before
     if ref is not None and request.follow is Follow.NODE_ACTION:
         ref = with_lost_call(ref)
     known = error if isinstance(error, ClusterUnreachable) else None

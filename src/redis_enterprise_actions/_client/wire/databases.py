@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 from functools import cached_property
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -29,9 +29,6 @@ from .lenient_json import Numeric, TextOrInt, as_text, decode, decode_struct, pe
 from .reasons import reason_text
 from .replies import Lone, decode_each, list_in
 
-
-if TYPE_CHECKING:
-    from redis_enterprise_actions._model.reference import Reference
 
 # The state machine that deletes a database. Its record disappears with the database.
 DELETE_DATABASE: Final = "SMDeleteBDB"

@@ -178,7 +178,7 @@ class DatabaseRoutes:
         except web.HTTPNotFound:
             raise error_response(404, "db_not_found", "no such database") from None
         if database.status(loop_time()) in _UNAVAILABLE:
-            raise error_response(503, "bdb_unavailable", "the database is not available")
+            raise error_response(503, "bdb_endpoint_unavailable", "the database is not available")
         return web.Response(content_type="text/html")
 
     def _start(
