@@ -129,7 +129,7 @@ ERRORS: list[tuple[RedisActionsError, str]] = [
         "The cluster may have executed it; follow crdb:t to find out",
     ),
     (
-        AnswerLost("PUT", "/v1/bdbs/1", reason="it hung up", ref="bdb:1@after"),
+        AnswerLost("PUT", "/v1/bdbs/1", reason="it hung up", ref="bdb:1@lost"),
         "PUT /v1/bdbs/1: no usable answer from the cluster: it hung up (1 attempt). "
         "The cluster may have executed it",
     ),
@@ -162,6 +162,15 @@ ERRORS: list[tuple[RedisActionsError, str]] = [
     (
         ActionNotFound("bdb:99", action=None, elapsed=0, polls=3, ref="bdb:99@after"),
         "database 99 was not found after 0.0s: it does not exist, or it is hidden from the user",
+    ),
+    (
+        ActionNotFound("bdb:9", action=None, elapsed=10, polls=3, ref="bdb:9@lost"),
+        "database 9: no work was seen after 10s: the cluster may not have executed the call, or it "
+        "had nothing to do",
+    ),
+    (
+        ActionNotFound("node:1/x", action=None, elapsed=10, polls=3, ref="node:1/x@lost,completed"),
+        "x of node 1 was not found after 10s: the cluster may not have executed the call",
     ),
     (
         WaitTimeout("export:3", action=None, elapsed=5, polls=3, timeout=5, ref="export:3@idle"),

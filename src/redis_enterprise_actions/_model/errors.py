@@ -225,9 +225,10 @@ class AnswerLost(ClusterUnreachable):
     The cluster may have executed it. `ref` is the reference of the work that the call would have
     started, or None; `ActionsClient.operation` follows it. An export, an Active-Active task, or an
     action of a node or the cluster that is not found was never started, and the call may be
-    repeated. After other calls to a database `ref` is the database, which settles whether or not
-    the call was executed: compare it with the intended state. `command` is a command of the shell
-    that shows whether the call was executed, or None.
+    repeated. After other calls to a database `ref` is the database, and a wait for it completes
+    only if work was seen on it. That may be the work of another user: compare the database with the
+    intended state. `command` is a command of the shell that shows whether the call was executed, or
+    None.
     """
 
     transient = False
@@ -479,7 +480,15 @@ class ActionNotFound(WaitError):
 
     def _message(self) -> str:
         seen = f"{self._subject} was not found {self._after}"
-        if self.uid.startswith("bdb:"):
+        is_database, is_lost = self.uid.startswith("bdb:"), "@lost" in (self.ref or "")
+        if is_database and is_lost:
+            return (
+                f"{self._subject}: no work was seen {self._after}: the cluster may not have "
+                "executed the call, or it had nothing to do"
+            )
+        if is_lost:
+            return f"{seen}: the cluster may not have executed the call"
+        if is_database:
             return f"{seen}: it does not exist, or it is hidden from the user"
         return f"{seen}: it never existed, or it ended so long ago that the cluster forgot it"
 

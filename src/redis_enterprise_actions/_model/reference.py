@@ -61,13 +61,16 @@ AFTER: Final = "after"  # a call changed it
 BUSY: Final = "busy"  # likewise, and something was being done to it before the call
 UNCHANGED: Final = "unchanged"  # likewise, and the answer to the call was the settled database
 LOST: Final = "lost"  # the answer to the call was lost, so the cluster may not have executed it
+LOST_BUSY: Final = "lost-busy"  # likewise, and something was being done to it before the call
+_CALLS: Final = frozenset({AFTER, BUSY, UNCHANGED, LOST, LOST_BUSY})
 
 _OPAQUE_UIDS: Final = frozenset({ReferenceKind.ACTION, ReferenceKind.CRDB})
 _NUMBER: Final = r"\d{1,18}"
 _RUN: Final = r"(?:@(?P<run>(?s:.+)))?"
 _KNOWN_FAILURE: Final = r"(?:,[\w.+-]+)?"
 _DATABASE_RUN: Final = (
-    rf"{GONE}(?:,{AFTER}{_KNOWN_FAILURE})?|(?:{AFTER}|{BUSY}|{UNCHANGED}){_KNOWN_FAILURE}"
+    rf"{GONE}(?:,{AFTER}{_KNOWN_FAILURE})?"
+    rf"|(?:{AFTER}|{BUSY}|{UNCHANGED}|{LOST}|{LOST_BUSY}){_KNOWN_FAILURE}"
 )
 _PATTERNS: Final[Mapping[str, re.Pattern[str]]] = MappingProxyType({
     kind: re.compile(pattern, re.ASCII)
@@ -99,7 +102,8 @@ class Reference(msgspec.Struct, frozen=True, gc=False):
       action together with the database.
     - node, cluster: the `task_id` of the run, and the state before the call.
     - export, import, backup: the result before the call, and the time of the call.
-    - bdb: empty, or `gone`, `after`, `busy` or `unchanged`, and the failures before the call.
+    - bdb: empty, or `gone`, `after`, `busy`, `unchanged`, `lost` or `lost-busy`, and the failures
+      before the call.
     """
 
     kind: ReferenceKind
@@ -134,7 +138,7 @@ class Reference(msgspec.Struct, frozen=True, gc=False):
     @property
     def busy_before(self) -> bool:
         """Return True if something was being done to the database before the call."""
-        return self.run.partition(",")[0] == BUSY
+        return self.run.partition(",")[0] in {BUSY, LOST_BUSY}
 
     @property
     def unchanged(self) -> bool:
@@ -142,10 +146,15 @@ class Reference(msgspec.Struct, frozen=True, gc=False):
         return self.run.partition(",")[0] == UNCHANGED
 
     @property
+    def may_not_have_begun(self) -> bool:
+        """Return True if the cluster may not have executed the call that changes the database."""
+        return self.run.partition(",")[0] in {LOST, LOST_BUSY}
+
+    @property
     def known_failure(self) -> str | None:
         """The failures of the database before the call: empty for none, None if not known."""
         call, _, known = self.run.removeprefix(f"{GONE},").partition(",")
-        return known if call in {AFTER, BUSY, UNCHANGED} else None
+        return known if call in _CALLS else None
 
     def __str__(self) -> str:
         return f"{self.kind}:{self.uid}" + (f"@{self.run}" if self.run else "")

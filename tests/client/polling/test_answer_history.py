@@ -56,6 +56,12 @@ class TestAmbiguousAnswers:
             ("bdb:1", {0: QUIET, 9: RUNS, 11: QUIET}, 11, Evidence.ACTION),
             ("bdb:1@unchanged", {0: QUIET, 0.9: QUIET}, None, None),
             ("bdb:1@unchanged", {0: QUIET, 1: QUIET}, 1, Evidence.QUIET),
+            # After a call that may have been lost, it has settled only if it was seen busy.
+            ("bdb:1@lost", {0: QUIET, 9: QUIET, 9.9: QUIET}, None, None),
+            ("bdb:1@lost", {0: QUIET, 5: RUNS, 7: QUIET}, 7, Evidence.ACTION),
+            ("bdb:1@lost", {0: RUNS, 1: QUIET}, 1, Evidence.ACTION),
+            ("bdb:1@lost,x", {0: failing("x", "x"), 3: failing("y", "x")}, 3, Evidence.ACTION),
+            ("bdb:1@lost-busy", {0: QUIET, 1: RUNS, 2: QUIET}, 2, Evidence.ACTION),
             ("bdb:1", {0: at(status="odd"), 11: QUIET, 20: QUIET}, None, None),
             ("bdb:1@busy", {0: RUNS, 1: QUIET, 9: QUIET}, None, None),
             ("bdb:1@busy", {0: RUNS, 1: QUIET, 11: QUIET}, 11, Evidence.QUIET),

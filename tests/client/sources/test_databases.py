@@ -461,10 +461,36 @@ class TestStarted:
         with pytest.raises(AnswerLost) as caught:
             await client.databases.update(1, {"memory_size": 5})
 
-        assert caught.value.ref == "bdb:1@after"
+        assert caught.value.ref == "bdb:1@lost"
         assert (await client.operation(caught.value.ref)).status == "active"
         assert now() >= 40
         assert cluster.bdbs[1].config(now())["memory_size"] == 5
+
+    async def test_update_that_was_not_executed(
+        self, cluster: FakeCluster, client: ActionsClient
+    ) -> None:
+        """A change that the cluster never executed is not reported as completed."""
+        cluster.add_bdb(1)
+        cluster.inject(method="PUT", drop=True)
+        with pytest.raises(AnswerLost) as caught:
+            await client.databases.update(1, {"memory_size": 5})
+
+        with pytest.raises(ActionNotFound, match="the cluster may not have executed the call"):
+            await client.operation(caught.value.ref)
+        assert cluster.bdbs[1].config(now())["memory_size"] != 5
+
+    async def test_update_behind_other_work(
+        self, cluster: FakeCluster, client: ActionsClient
+    ) -> None:
+        """Work that was under way before the call does not stand for a call that was lost."""
+        cluster.add_action("SMUpdateBDB", Plan(duration=30), bdb_uid=1)
+        cluster.inject(method="PUT", drop=True)
+        with pytest.raises(AnswerLost) as caught:
+            await client.databases.update(1, {"memory_size": 5})
+
+        assert caught.value.ref == "bdb:1@lost-busy"
+        with pytest.raises((ActionNotFound, ActionVanished)):
+            await client.operation(caught.value.ref)
 
     async def test_busy(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """With `busy_timeout`, a call on a busy database is retried until it is accepted."""

@@ -122,7 +122,7 @@ CALLS: Final[Mapping[str, tuple[NamedCall, ...]]] = MappingProxyType(
             NamedCall(
                 name="migrate",
                 method="migrate",
-                summary="Move shards, all of one database, to a node",
+                summary="Move shards to a node",
                 arguments=(
                     CallArgument("shard_uids", ArgumentKind.TEXTS, None, required=True),
                     CallArgument(

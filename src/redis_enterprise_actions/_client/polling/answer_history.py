@@ -39,11 +39,12 @@ class AnswerHistory:
 
     __slots__ = (
         *("_busy", "_busy_before", "_failure", "_gone", "_gone_since", "_grace", "_idle"),
-        *("_quiet", "_quiet_since", "_settling_time"),
+        *("_may_not_have_begun", "_quiet", "_quiet_since", "_settling_time"),
     )
 
     def __init__(self, ref: Reference, not_found_grace: float) -> None:
         self._busy_before = ref.busy_before
+        self._may_not_have_begun = ref.may_not_have_begun
         self._grace = not_found_grace
         # A database that is never seen busy counts as settled after this time.
         self._settling_time = (
@@ -144,11 +145,16 @@ class AnswerHistory:
             return Ambiguity.REPLACED  # the failure may be that of the work before the call
         return found.action
 
-    def _resolve_quiet(self, action: Action, requested_at: float) -> Action:
-        """Return a database without work as settled, or as pending if work may still begin."""
+    def _resolve_quiet(self, action: Action, requested_at: float) -> Action | None:
+        """Return a database without work as settled, or as pending if work may still begin.
+
+        Return None if the cluster may not have executed the call, and no work was seen.
+        """
         self._failure, self._gone, self._quiet = "", None, True
         if self._busy:
             return action
+        if self._may_not_have_begun:
+            return None
         if self._quiet_since is None:
             self._quiet_since = requested_at
         if requested_at >= self._quiet_since + self._settling_time - TICK:

@@ -299,8 +299,9 @@ class Databases(Resource):
     ) -> FinishedAction:
         """Wait until a database is gone.
 
-        The list of databases, or a second look 5 s later, confirms that. Raises what `wait`
-        raises, and has the same source.
+        The list of databases, or a second look 5 s later, confirms that. A database that the user
+        may not see, with a database-scoped role (8.2), cannot be told from one that is gone. Raises
+        what `wait` raises, and has the same source.
         """
         ref = Reference(ReferenceKind.BDB, str(checked_uid(bdb_uid)), GONE)
         return await self._parts.operation(ref).wait(

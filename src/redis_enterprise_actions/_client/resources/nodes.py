@@ -144,7 +144,8 @@ class Nodes(Resource):
         Raises what `ActionsClient.wait_for_action` raises. Another run that has taken the place of
         the one with that `task_id` counts as vanished; without one, runs cannot always be told
         apart. A removal has also completed when its node is gone, as the list of nodes, or a second
-        look, confirms; a node that was gone before the first look counts as not found.
+        look, confirms; without a `task_id`, a node that was gone before the first look counts as
+        not found.
 
         Source: GET /v1/nodes/{uid}/actions/{action}, /v1/nodes/actions. Needs the permissions
         `view_status_of_node_action` and `view_status_of_all_node_actions`.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
@@ -14,16 +14,27 @@ from redis_enterprise_actions._client.wire.databases import (
 )
 from redis_enterprise_actions._client.wire.lenient_json import as_text
 from redis_enterprise_actions._model.action import Kind
-from redis_enterprise_actions._model.reference import AFTER, BUSY, GONE, Reference, ReferenceKind
+from redis_enterprise_actions._model.reference import (
+    AFTER,
+    BUSY,
+    GONE,
+    LOST,
+    LOST_BUSY,
+    Reference,
+    ReferenceKind,
+)
 
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from redis_enterprise_actions._client.wire.databases import WireDatabase
     from redis_enterprise_actions._model.action import Action
 
     from .calls import CallRule
+
+
+_LOST: Final[Mapping[str, str]] = {AFTER: LOST, BUSY: LOST_BUSY}
 
 
 class DatabaseLook(NamedTuple):
@@ -41,6 +52,16 @@ def with_state(ref: Reference, before: WireDatabase | None) -> Reference:
         settled = is_settled(before) or (failures and not is_busy(before))
         run = run if ref.is_deletion or settled else BUSY
     return msgspec.structs.replace(ref, run=f"{run},{failures}" if failures else run)
+
+
+def with_lost_change(ref: Reference) -> Reference:
+    """Return a reference to a database whose change the cluster may not have executed.
+
+    The deletion of a database needs no mark: it has not ended while the database is there.
+    """
+    call, comma, failures = ref.run.partition(",")
+    lost = _LOST.get(call, call)
+    return msgspec.structs.replace(ref, run=f"{lost}{comma}{failures}")
 
 
 def begun_work(

@@ -40,7 +40,7 @@ from redis_enterprise_actions._model.errors import (
 from redis_enterprise_actions._model.reference import TRANSFERS, Reference, ReferenceKind
 
 from .calls import Follow, command_that_finds_out, find_rule
-from .database_looks import DatabaseLook, begun_work, with_state
+from .database_looks import DatabaseLook, begun_work, with_lost_change, with_state
 from .handle import Handle, embedded_error, read_handle
 from .request import SubmitRequest
 
@@ -394,7 +394,9 @@ def _answer_lost(
 ) -> AnswerLost:
     """Return the error for a request that the cluster may have executed."""
     ref = None if request.starts_nothing else before
-    if ref is not None and request.follow is Follow.NODE_ACTION:
+    if ref is not None and ref.kind is ReferenceKind.BDB:
+        ref = with_lost_change(ref)
+    elif ref is not None and request.follow is Follow.NODE_ACTION:
         ref = with_lost_call(ref)
     known = error if isinstance(error, ClusterUnreachable) else None
     answer_lost = AnswerLost(
