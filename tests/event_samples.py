@@ -64,6 +64,15 @@ MAINTENANCE = Action(
     node_uid="1",
     task_id="t1",
 )
+DELETE = Action(
+    uid="d",
+    name="SMDeleteBDB",
+    kind=Kind.STATE_MACHINE,
+    status="active",
+    phase=Phase.RUNNING,
+    object_type="bdb",
+    object_uid="7",
+)
 
 
 def time_at(elapsed: float) -> EventTime:

@@ -5,21 +5,10 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from redis_enterprise_actions import Action, Kind, Phase, UsageError
+from redis_enterprise_actions import Action, Kind, UsageError
 from redis_enterprise_actions._cli.action_references import reference_to, short_reference_to
 from redis_enterprise_actions._cli.wait.references import parse_text
-from tests.event_samples import MAINTENANCE, UPDATE
-
-
-DELETE = Action(
-    uid="d",
-    name="SMDeleteBDB",
-    kind=Kind.STATE_MACHINE,
-    status="active",
-    phase=Phase.RUNNING,
-    object_type="bdb",
-    object_uid="7",
-)
+from tests.event_samples import DELETE, MAINTENANCE, UPDATE
 
 
 @pytest.mark.parametrize(

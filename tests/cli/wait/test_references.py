@@ -13,11 +13,11 @@ from hypothesis import given as generated
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from redis_enterprise_actions import Action, Kind, Phase, UsageError
+from redis_enterprise_actions import UsageError
 from redis_enterprise_actions._cli.wait.references import parse_references, parse_text
 from redis_enterprise_actions._model.reference import parse_reference
 from tests.conftest import examples
-from tests.event_samples import MAINTENANCE, REFS, THREE_WAITS, UPDATE
+from tests.event_samples import DELETE, MAINTENANCE, REFS, THREE_WAITS, UPDATE
 
 
 if TYPE_CHECKING:
@@ -26,16 +26,6 @@ if TYPE_CHECKING:
 SECRET = "hunter2-not-real"
 NO_REFERENCE = "this is not a reference such as action:UID or crdb:ID"
 NO_NAME = "an object with no usable ref, uid, action_uid, task_id or id names nothing"
-
-DELETE = Action(
-    uid="d",
-    name="SMDeleteBDB",
-    kind=Kind.STATE_MACHINE,
-    status="active",
-    phase=Phase.RUNNING,
-    object_type="bdb",
-    object_uid="7",
-)
 
 
 @pytest.fixture
