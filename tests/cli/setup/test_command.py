@@ -27,6 +27,7 @@ pytestmark = pytest.mark.enable_socket
 
 USER = "admin@example.com"
 PASSWORD = "fake-password"
+INLINE = 'profiles = { p = { user = "x" } }\n'
 PROMPT = "Password for admin@example.com at "
 
 
@@ -402,6 +403,31 @@ class TestPlaces:
         assert f"{path} cannot be written: " in capsys.readouterr().err
         assert not file.exists()
 
+    @pytest.mark.parametrize(
+        ("text", "options", "error"),
+        [
+            (INLINE, ["--password-file", "pw"], "has an unusual form, and stays as it is"),
+            (INLINE, ["--keyring"], "has an unusual form, and stays as it is"),
+            ("", ["--password-file", "\udcff"], "profile 'p' has a setting that is not UTF-8"),
+        ],
+        ids=["file", "keyring", "no text"],
+    )
+    def test_unclear_change(
+        self, threaded: ThreadedCluster, file: Path, tmp_path: Path, memory_keyring: MemoryKeyring,
+        prompts: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+        text: str, options: list[str], error: str,
+    ) -> None:  # fmt: skip
+        """If a profile cannot be put into the file, its password is not written either."""
+        file.parent.mkdir()
+        file.write_text(text)
+        monkeypatch.chdir(tmp_path)
+
+        assert self.login(threaded, "--user", USER, *options) == 2
+        assert error in capsys.readouterr().err
+        assert file.read_text() == text
+        assert list(tmp_path.iterdir()) == [file.parent]
+        assert memory_keyring.passwords == {}
+
     @pytest.mark.parametrize("source", ["file", "command"])
     def test_into_keyring(
         self,
@@ -545,6 +571,13 @@ class TestProfiles:
         """Removing a password that is not there is an error."""
         assert main(["logout"]) == 2
         assert "the keyring has no password of ops@n1,n2" in capsys.readouterr().err
+
+    def test_logout_of_urls(self, memory_keyring: MemoryKeyring) -> None:
+        """`logout` takes several URLs in one `--url`, as all commands do."""
+        memory_keyring.passwords["redis-actions", "ops@a:9443,b:9443"] = PASSWORD
+
+        assert main(["logout", "--url", "https://a:9443,https://b:9443", "--user", "ops"]) == 0
+        assert memory_keyring.passwords == {}
 
     def test_logout_of_whom(self, capsys: pytest.CaptureFixture[str]) -> None:
         """`logout` needs a cluster and a user."""

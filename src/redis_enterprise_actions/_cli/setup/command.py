@@ -94,6 +94,7 @@ async def _log_in(profile: Profile, options: ClientOptions, password: Secret | N
         print_error(f"redis-actions: warning: {error}")
     finally:
         await transport.close()
+    save_profile(profile, check_only=True)
     place = "" if password is None else _keep_password(profile, password)
     is_default = save_profile(profile)
     mark = ", the default" if is_default else ""
@@ -263,7 +264,8 @@ def _keep_password(profile: Profile, password: Secret) -> str:
 def run_logout(args: argparse.Namespace, _: Execution) -> int:
     """Remove the password of a profile, or of a user at a cluster, from the keyring."""
     profile = load_profile(args.profile)
-    urls = args.url or words_of(env_setting("url")) or ([] if profile is None else profile.urls)
+    given = options_from_args(args)["url"]
+    urls = given or words_of(env_setting("url")) or ([] if profile is None else profile.urls)
     user = args.user or env_setting("user") or ("" if profile is None else profile.setting("user"))
     if not urls or not user:
         raise UsageError("logout needs --profile, or --url and --user: the keyring has no others")

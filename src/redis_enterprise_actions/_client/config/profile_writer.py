@@ -36,11 +36,12 @@ def new_profile(name: str, table: dict[str, Any]) -> Profile:
     return make_profile(name, table, file.absolute(), is_written=False)
 
 
-def save_profile(profile: Profile) -> bool:
+def save_profile(profile: Profile, *, check_only: bool = False) -> bool:
     """Write a profile into the file, in place of one of its name. Return True if it is the default.
 
     The first profile of a file is its default. The file is made for its user alone. Raises
-    `UsageError` if it cannot be written, or the place of the profile in it is not clear.
+    `UsageError` if it cannot be written, or the place of the profile in it is not clear; with
+    `check_only`, which writes nothing, for the latter.
     """
     file = cast("Path", config_path())  # `new_profile` has found it
     profiles, default = load_profiles(may_be_missing=True)
@@ -56,7 +57,9 @@ def save_profile(profile: Profile) -> bool:
             raise UsageError(
                 f"{file} has an unusual form, and stays as it is: write there yourself: {table}"
             )
-        if new != old:
+        if check_only:
+            new.encode()
+        elif new != old:
             write_private(file, new)
     except OSError as error:
         raise UsageError(f"{file} cannot be written: {error.strerror}") from error
