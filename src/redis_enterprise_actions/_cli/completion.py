@@ -68,9 +68,7 @@ def is_completing() -> bool:
 
 
 def answer_completion(parser: CommandParser) -> None:
-    """Print completions and exit, if a shell asks for them; otherwise return."""
-    if not is_completing():
-        return
+    """Print the completions that a shell asks for, and exit."""
     try:
         from argcomplete import autocomplete  # noqa: PLC0415 - as above
     except ImportError:

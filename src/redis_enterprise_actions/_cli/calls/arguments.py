@@ -10,7 +10,6 @@ from redis_enterprise_actions._cli.connection_options import add_connection_opti
 from redis_enterprise_actions._cli.durations import parse_time
 from redis_enterprise_actions._cli.help import CLUSTER_CODES
 from redis_enterprise_actions._cli.listing.arguments import add_output_option
-from redis_enterprise_actions._cli.values import deferred
 from redis_enterprise_actions._cli.wait.arguments import (
     RARE_WAIT_OPTIONS,
     WAIT_CODES,
@@ -21,8 +20,6 @@ from redis_enterprise_actions._cli.wait.arguments import (
 if TYPE_CHECKING:
     from redis_enterprise_actions._cli.parser import CommandParser
     from redis_enterprise_actions._client.http.redaction import Secret
-
-parse_secret = deferred("_client.http.redaction:Secret")
 
 SUBMIT_CODES: Final = {**WAIT_CODES, 2: "wrong usage", 8: "the answer names nothing to follow"}
 RARE_CALL_OPTIONS: Final = RARE_WAIT_OPTIONS | {
@@ -118,5 +115,11 @@ def name_and_value(text: str) -> tuple[str, str]:
 def name_and_secret(text: str) -> tuple[str, Secret]:
     """Parse the `NAME=VALUE` of a header, whose value may be a secret."""
     name, value = name_and_value(text)
-    secret: Secret = parse_secret(value)
-    return name, secret
+    return name, parse_secret(value)
+
+
+def parse_secret(text: str) -> Secret:
+    """Return a value that may be a secret."""
+    from redis_enterprise_actions._client.http import redaction  # noqa: PLC0415 - --help and Tab do not need it
+
+    return redaction.Secret(text)

@@ -154,11 +154,11 @@ class Frame:
         table = self._table(cut=True)
         if len(waits) <= room:
             for wait in waits:
-                self._add(table, wait, cut=True)
+                self._add(table, wait)
             return Group(*head, table, *causes)
         shown, hidden = self._by_importance(waits, room - 1)
         for wait in shown:
-            self._add(table, wait, cut=True)
+            self._add(table, wait)
         words = Counter("waiting" if each.end is None else end_row(each.end).how for each in hidden)
         counts = ", ".join(f"{number} {word}" for word, number in words.items())
         more = self._screen.cut(f"+ {len(hidden)} more: {counts}", "dim")
@@ -193,10 +193,10 @@ class Frame:
             table.add_column(overflow="fold")
         return table
 
-    def _add(self, table: Table, wait: WaitProgress, *, cut: bool) -> None:
+    def _add(self, table: Table, wait: WaitProgress) -> None:
         """Add the row of a wait."""
         if wait.end is not None:
-            self._add_end(table, wait.end, cut=cut)
+            self._add_end(table, wait.end, cut=True)
             return
         troubled = self._in_outage is not None or wait.own_outage is not None
         progress = None if wait.action is None else wait.action.progress
