@@ -995,6 +995,20 @@ def test_demo(lines: Callable[[], list[str]]) -> None:
 
 
 @pytest.mark.enable_socket
+@pytest.mark.parametrize("name", ["GITHUB_ACTIONS", "GITLAB_CI"])
+async def test_demo_in_ci(
+    lines: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """In a CI job, too, `demo` says that the failure is planned, and annotates nothing."""
+    monkeypatch.setenv(name, "true")
+
+    assert await demonstrate() == 0
+    printed = lines()
+    assert printed[-1].startswith("4 completed, 1 failed (as planned), in ")
+    assert not any("::" in line or "section_" in line for line in printed)
+
+
+@pytest.mark.enable_socket
 async def test_demo_interrupted(lines: Callable[[], list[str]]) -> None:
     """An interrupted `demo` offers nothing to resume, as its cluster ends with it."""
     demo = asyncio.ensure_future(demonstrate())

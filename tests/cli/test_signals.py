@@ -140,9 +140,10 @@ def test_while_calling(
     with started(*COMMAND, *line, *options) as process:
         assert process.stderr is not None
         assert "still asking" in process.stderr.readline()
-        took, _, err = stop(process, signum)
+        took, out, err = stop(process, signum)
 
     assert process.returncode == code
+    assert out == f"interrupted (exit code {code})\n"
     assert err.splitlines()[-1] == "interrupted; the call may have been carried out"
     assert '"records": []' in report.read_text()
     assert took < soon()

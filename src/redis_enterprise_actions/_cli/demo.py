@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shlex
 from contextlib import AsyncExitStack
 from functools import partial
@@ -15,9 +16,9 @@ from redis_enterprise_actions._model.text import duration_text
 from redis_enterprise_actions.testing import FakeCluster, Plan
 
 from .output import print_error, print_line
-from .wait.displays import create_display
+from .wait.displays import ci_output, create_display
 from .wait.follow import StopCondition, follow
-from .wait.progress import format_counts
+from .wait.progress import format_counts, format_summary
 from .wait.reporter import LogCapture, ProgressReporter
 
 
@@ -115,15 +116,17 @@ async def demonstrate() -> int:
         ]
 
         def summary(done: SummaryEvent, _: Progress) -> str:
-            counts = format_counts(done.ended, done.left)
             if done.why is not None:  # nothing can be resumed, as the cluster ends, too
-                return f"{done.why}: {counts} (exit code {done.exit_code})"
+                return f"{format_summary(done)} (exit code {done.exit_code})"
+            counts = format_counts(done.ended, done.left)
             how = "as planned" if done.ended == _PLANNED else "not as planned"
             took, requests = duration_text(done.elapsed), len(cluster.requests)
             return f"{counts} ({how}), in {took} and {requests} requests"
 
         log = stack.enter_context(LogCapture())
-        display = create_display("auto", print_error, cluster.url, summary)
+        # An annotation or a job summary would tell of the planned failure as one of the job.
+        output = "auto" if ci_output(os.environ) is None else "plain"
+        display = create_display(output, print_error, cluster.url, summary)
         reporter = await stack.enter_async_context(ProgressReporter(display, log, keep_alive=60))
         await follow(
             {parse_reference(uid): client.operation(uid) for uid in uids},

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -182,6 +184,30 @@ class TestDryRun:
             "more": "***",
         }
         assert secrets_in(out) == []
+
+
+class TestDisplay:
+    """The display of a call."""
+
+    @pytest.mark.parametrize(
+        "line",
+        ["submit POST /v1/bdbs/1/upgrade", "submit DELETE /v1/bdbs/1", "databases delete 1"],
+    )
+    def test_missing(
+        self, threaded: ThreadedCluster, monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str], line: str,
+    ) -> None:  # fmt: skip
+        """A display that is not installed is an error before anything is asked or sent."""
+        for stream in ("stdin", "stdout", "stderr"):
+            monkeypatch.setattr(f"sys.{stream}.isatty", lambda: True, raising=False)
+        monkeypatch.setenv("TERM", "xterm")
+        monkeypatch.setitem(sys.modules, "rich", None)
+
+        assert main([*line.split(), "--output", "rich"]) == 2
+        gc.collect()  # warns of a coroutine that was never awaited
+        err = capsys.readouterr().err
+        assert err == "redis-actions: --output rich needs rich: pip install rich\n"
+        assert threaded.cluster.requests == []
 
 
 class TestRemembered:

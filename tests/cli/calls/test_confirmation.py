@@ -14,6 +14,7 @@ import pytest
 from redis_enterprise_actions._cli.calls.confirmation import (
     _READER,
     Destruction,
+    _names,
     _read_line,
     confirm,
     destruction_by,
@@ -25,6 +26,7 @@ from tests.recorder import RecordingServer
 
 
 if TYPE_CHECKING:
+    from redis_enterprise_actions import ActionsClient
     from redis_enterprise_actions.testing import FakeCluster
     from tests.threaded_cluster import ThreadedCluster
 
@@ -97,6 +99,28 @@ def test_no_terminal(
         "on\n",
     )
     assert threaded.cluster.requests == []
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("DELETE /v1/bdbs/", "'/v1/bdbs/' is not a path of the API"),
+        ("DELETE /v1/bdbs/1 --header Host=x", "headers= cannot set the header Host"),
+    ],
+)
+def test_wrong_call(
+    threaded: ThreadedCluster, capsys: pytest.CaptureFixture[str], line: str, expected: str
+) -> None:
+    """A call that cannot be sent is refused before the user is asked."""
+    assert main(["submit", *line.split()]) == 2
+    assert capsys.readouterr().err.startswith(f"redis-actions: {expected}")
+    assert threaded.cluster.requests == []
+
+
+async def test_no_empty_name(client: ActionsClient) -> None:
+    """An empty line confirms nothing: a path without a name is typed as a whole."""
+    assert await _names(client, Destruction("deletes", None, "/v1/users/3")) == ["3"]
+    assert await _names(client, Destruction("deletes", None, "/v1/users/")) == ["/v1/users/"]
 
 
 @pytest.mark.parametrize("line", [line for line, _ in HARMFUL if "users" not in line])

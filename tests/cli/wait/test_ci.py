@@ -173,6 +173,14 @@ class TestGitLab:
         assert [each[2] for each in begun] == [each[2] for each in over]
         assert len({each[2] for each in begun}) == len(begun) > 1
 
+    def test_interrupted(self) -> None:
+        """No section stays open when the display is closed early."""
+        lines: list[str] = []
+        show_events(GitLabDisplay(lines.append), THREE_WAITS[:3])
+
+        assert ["section_start" in line for line in lines].count(True) == 1
+        assert re.fullmatch(r"\x1b\[0Ksection_end:\d+:redis_actions_1\r\x1b\[0K", lines[-1])
+
     def test_only_sections_have_controls(self) -> None:
         """Only the lines of sections have control characters."""
         lines: list[str] = []
@@ -180,8 +188,9 @@ class TestGitLab:
         show_events(display, [*THREE_WAITS[:2], WarningEvent(**time_at(0), message="\x1b[2J\r\n")])
         display.draw(1, Progress())
 
-        assert lines[-1].endswith("  warning:  [2J")
-        assert lines[-1].isprintable()
+        *_, line, _end = lines
+        assert line.endswith("  warning:  [2J")
+        assert line.isprintable()
 
 
 @pytest.mark.parametrize("display", [GitHubDisplay, GitLabDisplay])

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from redis_enterprise_actions import ClusterUnreachable
+from redis_enterprise_actions import ActionsClient, ClusterUnreachable
 from redis_enterprise_actions._cli.arguments import parse_arguments
 from redis_enterprise_actions._cli.main import main
 from redis_enterprise_actions._cli.wait.command import (
@@ -286,8 +286,10 @@ class TestSubmit:
         """A setting that the API does not read from the body is refused, with the right option."""
         call = ["submit", "PUT", "/v1/bdbs/1/actions/rebalance", "--data", f'{{"{name}": 1}}']
 
-        assert main(call) == 2
-        assert f"--param {name}=" in capsys.readouterr().err
+        assert main([*call, "--json"]) == 2
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert f"--param {name}=" in err
         assert threaded.cluster.requests == []
 
     @pytest.mark.parametrize("where", ["argument", "file", "stdin"])
@@ -479,6 +481,59 @@ class TestSubmit:
 
         assert main([*UPGRADE, "--no-wait"]) == 0
         assert lines() == ["action:a [2J b"]
+
+    @pytest.mark.parametrize(
+        ("output", "expected"),
+        [
+            ("json", '"exit_code":143,"ended":{},"left":0,"why":"interrupted"}'),
+            ("plain", "interrupted (exit code 143)"),
+            ("github", "interrupted (exit code 143)"),
+            ("gitlab", "redis-actions: interrupted (exit code 143)"),
+        ],
+    )
+    async def test_interrupted_call(
+        self,
+        cluster_in_environment: FakeCluster,
+        lines: Callable[[], list[str]],
+        output: str,
+        expected: str,
+    ) -> None:
+        """If the call itself is interrupted, the last line is the summary, on every display."""
+        cluster_in_environment.inject(times=None, delay=60)
+        calling = asyncio.create_task(run_command(*UPGRADE, "--output", output))
+        await asyncio.sleep(1)
+        calling.cancel(143)
+
+        with pytest.raises(asyncio.CancelledError):
+            await calling
+        assert lines()[-1].endswith(expected)
+
+    def test_unexpected_error(
+        self,
+        threaded: ThreadedCluster,
+        monkeypatch: pytest.MonkeyPatch,
+        lines: Callable[[], list[str]],
+    ) -> None:
+        """After an error that nobody expects the last line is the summary, too."""
+
+        async def fail(*_: object, **__: object) -> None:
+            raise ZeroDivisionError
+
+        monkeypatch.setattr(ActionsClient, "submit", fail)
+
+        assert main([*UPGRADE, "--json"]) == 70
+        done = json.loads(lines()[-1])
+        assert (done["event"], done["why"], done["exit_code"]) == ("done", "unexpected error", 70)
+
+    def test_report_stays(self, threaded: ThreadedCluster, tmp_path: Path) -> None:
+        """A call that cannot be sent leaves an earlier report as it is."""
+        old = tmp_path / "old.json"
+        old.write_text("{}")
+        call = ["submit", "PUT", "/v1/bdbs/1/actions/rebalance", "--data", '{"dry_run": true}']
+
+        assert main([*call, "--report", str(old)]) == 2
+        assert old.read_text() == "{}"
+        assert threaded.cluster.requests == []
 
     @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
     def test_interrupted(self, threaded: ThreadedCluster) -> None:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from redis_enterprise_actions._cli.wait.events import OutageEvent, WaitsStartedEvent
+from redis_enterprise_actions._cli.wait.events import (
+    OutageEvent,
+    SummaryEvent,
+    WaitsStartedEvent,
+)
 from redis_enterprise_actions._cli.wait.progress import (
     Progress,
     RemainingTimeEstimator,
     format_counts,
+    format_summary,
 )
 from tests.event_samples import REFS, REJECTED_CALL, THREE_WAITS, time_at
 
@@ -94,6 +99,23 @@ def test_no_waits() -> None:
     progress.apply(WaitsStartedEvent(**time_at(0), refs=()))
 
     assert format_counts(progress.outcome_counts, 0) == "nothing to wait for"
+
+
+@pytest.mark.parametrize(
+    ("ended", "left", "why", "expected"),
+    [
+        ({}, 0, None, "nothing to wait for"),
+        ({"completed": 1}, 0, None, "1 completed"),
+        ({"completed": 1}, 1, "x", "x: 1 completed, 1 no longer waited for"),
+        ({}, 1, "interrupted", "interrupted: 1 no longer waited for"),
+        ({}, 0, "interrupted", "interrupted"),
+    ],
+)
+def test_format_summary(ended: dict[str, int], left: int, why: str | None, expected: str) -> None:
+    """A summary says what ended the waits early; without any wait, this alone."""
+    done = SummaryEvent(**time_at(1), exit_code=1, ended=ended, left=left, why=why)
+
+    assert format_summary(done) == expected
 
 
 @pytest.mark.parametrize(

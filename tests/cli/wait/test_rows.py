@@ -109,7 +109,7 @@ def test_summary() -> None:
     done = end(1, REFS[0], COMPLETED, "completed", 0, "x")
 
     assert summary(None, done, refs=REFS[:1]) == "1 completed (exit code 1)"
-    assert summary("interrupted") == "interrupted: nothing to wait for (exit code 1)"
+    assert summary("interrupted") == "interrupted (exit code 1)"
 
 
 def test_resume() -> None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, TypedDict, cast
+from typing import TYPE_CHECKING, Required, TypedDict, cast
 
 from redis_enterprise_actions._cli.connection import client_from_args
 from redis_enterprise_actions._cli.listing.command import print_one
 from redis_enterprise_actions._cli.output import print_error, print_line
-from redis_enterprise_actions._cli.wait.command import submit
+from redis_enterprise_actions._cli.wait.command import display_of_call, submit
 from redis_enterprise_actions._cli.wait.prefixes import resolve_prefixes
 from redis_enterprise_actions._cli.wait.reporter import LogCapture
 from redis_enterprise_actions._client.http.redaction import secrets_in, without_secrets
 from redis_enterprise_actions._client.submit.calls import Follow, find_rule, reason_not_followable
+from redis_enterprise_actions._client.submit.request import build_request
 from redis_enterprise_actions._model.errors import (
     CancelNotSupported,
     RequestRejected,
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 class SharedArguments(TypedDict, total=False):
     """Keyword arguments of `ActionsClient.submit` that all calls have options for."""
 
-    headers: dict[str, str]
+    headers: Required[dict[str, str]]
     busy_timeout: float
     outage_timeout: float
     untracked: Literal["refused", "completed"]
@@ -50,7 +51,16 @@ class SharedArguments(TypedDict, total=False):
 def run_submit(args: argparse.Namespace, execution: Execution) -> Coroutine[object, object, int]:
     """Return the call, and the wait for what it starts."""
     log = execution.enter_context(LogCapture())
-    method = args.method.upper()
+    method, shared = args.method.upper(), shared_arguments(args)
+    build_request(  # checks what is known before the body is read, and the user is asked
+        method,
+        args.path,
+        None,
+        dict(args.param),
+        shared["headers"],
+        request_timeout=None,
+        client_timeout=0.0,
+    )
     problem = reason_not_followable(method, args.path) if args.wait else None
     if problem is not None:
         raise UsageError(f"the call was not made, as it needs --no-wait: {problem}")
@@ -69,7 +79,7 @@ def run_submit(args: argparse.Namespace, execution: Execution) -> Coroutine[obje
         else:
             raise UsageError("the call was not made, as the API has no dry run of it")
     client = client_from_args(args)
-    start = partial(client.submit, method, args.path, body, params=params, **shared_arguments(args))
+    start = partial(client.submit, method, args.path, body, params=params, **shared)
     return make_call(args, client, start, log, execution, destruction=destruction, is_dry=is_dry)
 
 
@@ -101,13 +111,14 @@ async def make_call(
     nothing to follow.
     """
     async with client:
+        display = None if is_dry else display_of_call(args, client)
         if destruction is not None:
             execution.interrupted_note = lambda: "; nothing was sent"
             await confirm(client, destruction)
             execution.interrupted_note = str
-        if is_dry:
+        if display is None:
             return _print_dry_run(await start())
-        return await submit(args, client, start(), log, execution)
+        return await submit(args, client, start, log, execution, display=display)
 
 
 def _print_dry_run(operation: Operation) -> int:

@@ -96,7 +96,7 @@ async def _names(client: ActionsClient, destruction: Destruction) -> list[str]:
     """Return the texts that confirm a call."""
     uid = destruction.uid
     if destruction.resource is None:
-        return [uid.rpartition("/")[2]]
+        return [uid.rpartition("/")[2] or uid]
     if destruction.resource == "nodes":
         found = [await client.nodes.address(int(uid)), uid]
     elif destruction.resource == "crdbs":

@@ -9,6 +9,7 @@ actions/toolkit, command.ts; docs.gitlab.com, "Job logs", "Custom collapsible se
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -26,13 +27,12 @@ from .events import (
     WarningEvent,
 )
 from .plain import LineDisplay, event_text, log_line, says_the_end
-from .progress import end_text, end_text_with_duration, format_counts, title_of
+from .progress import end_text, end_text_with_duration, format_summary, title_of
 from .rows import summary_text
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
 
     from .events import AnyEvent
     from .progress import Progress
@@ -108,6 +108,10 @@ class GitLabDisplay(LineDisplay):
             self._fold(_heading(progress) if isinstance(event, _FOLDED) else None, event.time)
             self._write(log_line(event, text))
 
+    def close(self, progress: Progress) -> None:  # noqa: ARG002 - not needed to end a section
+        """End the section that is open."""
+        self._fold(None, datetime.now(UTC))
+
     def _fold(self, heading: str | None, time: datetime) -> None:
         """Begin a section, or, without a heading, end the section that is open."""
         if self._open == (heading is not None):
@@ -153,8 +157,7 @@ def _escape_data(text: str) -> str:
 def job_summary(progress: Progress, summary: SummaryEvent) -> str:
     """Return the Markdown that is appended to the job summary."""
     ends = progress.all_ends
-    why = f"{escaped(summary.why)}: " if summary.why else ""
-    parts = [f"### redis-actions: {why}{format_counts(summary.ended, summary.left)}"]
+    parts = [f"### redis-actions: {escaped(format_summary(summary))}"]
     if ends:
         rows: list[tuple[str, ...]] = []
         for end in ends[:_MAX_ROWS]:

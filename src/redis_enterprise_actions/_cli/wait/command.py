@@ -32,7 +32,7 @@ from redis_enterprise_actions._report.write import write_report
 
 from .displays import ReferenceDisplay, create_display
 from .events import SubmittedEvent, SummaryEvent, WaitEndEvent
-from .follow import StopCondition, follow
+from .follow import StopCondition, early_end, follow
 from .hook import hook_variables, run_hook
 from .plain import JsonDisplay
 from .prefixes import resolve_prefixes
@@ -42,7 +42,7 @@ from .reporter import LogCapture, ProgressReporter
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Awaitable, Coroutine, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Sequence
     from types import TracebackType
 
     from redis_enterprise_actions._cli.execution import Execution
@@ -107,32 +107,46 @@ async def wait(
     return await _run_hook(args, reporter, code or reports.exit_code)
 
 
+def display_of_call(args: argparse.Namespace, client: ActionsClient) -> Display:
+    """Return the display for `submit`. Raises `UsageError`."""
+    if args.wait:
+        return create_display(args.output, print_error, client.urls[0])
+    if args.output == "json":
+        return JsonDisplay(print_line)
+    return ReferenceDisplay(print_line, print_error)
+
+
 async def submit(
     args: argparse.Namespace,
     client: ActionsClient,
-    starting: Awaitable[Operation],
+    start: Callable[[], Awaitable[Operation]],
     log: LogCapture,
     execution: Execution,
+    *,
+    display: Display,
 ) -> int:
     """Make a call, report what it started, and follow that if `args.wait`; return the exit code."""
     if not args.wait:
-        as_json = args.output == "json"
-        display: Display = (
-            JsonDisplay(print_line) if as_json else ReferenceDisplay(print_line, print_error)
-        )
         async with client, ProgressReporter(display, log, keep_alive=0) as reporter:
-            await _start(client, starting, reporter, execution)
+            await _start(client, start, reporter, execution)
         return 0
-    display = create_display(args.output, print_error, client.urls[0])
     reports = ReportWriter(args.report)
     async with client, ProgressReporter(display, log, keep_alive=args.keep_alive) as reporter:
         with reports:
             try:
-                operation = await _start(client, starting, reporter, execution)
+                operation = await _start(client, start, reporter, execution)
                 if operation.ref is None:
                     await operation.wait(recorder=reports.recorder)
             except (RequestError, NothingToFollow) as error:
                 code = _report_failed_request(error, reporter)
+            except UsageError:
+                raise  # nothing was sent
+            except BaseException as error:
+                why, code = early_end(error, reporter)
+                reporter.report(
+                    SummaryEvent(**reporter.event_time(), exit_code=code, ended={}, left=0, why=why)
+                )
+                raise
             else:
                 ref = operation.ref
                 code = await follow(
@@ -185,12 +199,12 @@ async def _find_references(
 
 async def _start(
     client: ActionsClient,
-    starting: Awaitable[Operation],
+    start: Callable[[], Awaitable[Operation]],
     reporter: ProgressReporter,
     execution: Execution,
 ) -> Operation:
     execution.interrupted_note = lambda: _CALL_UNDER_WAY
-    operation = await starting
+    operation = await start()
     execution.interrupted_note = lambda: "" if reporter.progress.ends else _WORK_GOES_ON
     ref, problem = operation.ref, operation.problem
     remember(client.urls, [] if ref is None else [ref])
@@ -240,7 +254,8 @@ async def _run_hook(args: argparse.Namespace, reporter: ProgressReporter, code: 
 class ReportWriter:
     """Context manager that writes the reports at its end, also after an exception.
 
-    `exit_code` is 0 unless a report could not be written.
+    After a `UsageError` nothing was sent, and it writes nothing: earlier reports stay. `exit_code`
+    is 0 unless a report could not be written.
     """
 
     def __init__(self, files: Sequence[str]) -> None:
@@ -257,6 +272,8 @@ class ReportWriter:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        if isinstance(exc, UsageError):
+            return
         for file in self._files:
             try:
                 write_report(file, self.recorder.records())

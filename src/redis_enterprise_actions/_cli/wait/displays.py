@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from .progress import Progress
 
 
+_CI_SYSTEMS: Final = {"GITHUB_ACTIONS": "github", "GITLAB_CI": "gitlab"}
+
+
 class Display(Protocol):
     """Display of the events of waits.
 
@@ -75,6 +78,11 @@ class ReferenceDisplay(LineDisplay):
             self._print_error(text)
 
 
+def ci_output(environ: Mapping[str, str]) -> str | None:
+    """Return the name of the output for the CI system that runs the command, or None."""
+    return next((name for key, name in _CI_SYSTEMS.items() if environ.get(key) == "true"), None)
+
+
 def choose_output(
     wanted: str, environ: Mapping[str, str], *, terminal: bool, rich: bool
 ) -> tuple[str, str | None]:
@@ -82,10 +90,9 @@ def choose_output(
 
     `terminal` is True if progress goes to a terminal, `rich` if the package can be imported.
     """
-    if wanted == "auto" and environ.get("GITHUB_ACTIONS") == "true":
-        return "github", None
-    if wanted == "auto" and environ.get("GITLAB_CI") == "true":
-        return "gitlab", None
+    ci = ci_output(environ)
+    if wanted == "auto" and ci is not None:
+        return ci, None
     if wanted not in {"auto", "rich", "name"}:
         return wanted, None
     if not terminal or not can_draw(environ):
@@ -107,7 +114,8 @@ def create_display(
     """Return the display that is wanted, or one that the output allows; warn about the latter.
 
     Progress goes to standard output if that is a terminal, else to standard error, and results to
-    standard output. With `name` the results are references. `cluster` is its URL.
+    standard output. With `name` the results are references. `cluster` is its URL, and `summary`
+    returns the last line of a live view and of plain lines.
     """
     names = wanted == "name"
     on_stdout = sys.stdout.isatty() and not names

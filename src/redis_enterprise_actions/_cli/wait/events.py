@@ -130,7 +130,7 @@ class AbandonedEvent(Event, frozen=True, kw_only=True, tag="left"):
 
 
 class SummaryEvent(Event, frozen=True, kw_only=True, tag="done"):
-    """Summary, which is always the last event.
+    """Summary, the last event once the command has begun to call or to wait, but for `--no-wait`.
 
     `ended` counts the waits by outcome, `left` those that were abandoned. `why` says what ended
     the waits early, None if nothing did.

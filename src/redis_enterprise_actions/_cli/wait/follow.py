@@ -103,19 +103,13 @@ async def follow(
 
     reporter.report(WaitsStartedEvent(**reporter.event_time(), refs=tuple(map(str, operations))))
     tasks = {asyncio.create_task(follow_and_keep(*each)) for each in operations.items()}
-    unexpected = "unexpected error"
-    why: str | None = "interrupted"
-    exit_code = Outcome.INTERRUPTED.exit_code
+    why: str | None = None
+    exit_code = 0
     try:
         why = await _wait_until(until, tasks, codes)
         exit_code = until.exit_code(set(codes.values()))
-    except asyncio.CancelledError as error:
-        exit_code = next((arg for arg in error.args if isinstance(arg, int)), exit_code)
-        if reporter.display_failed:
-            why, exit_code = unexpected, EXIT_INTERNAL_ERROR
-        raise
-    except Exception:
-        why, exit_code = unexpected, EXIT_INTERNAL_ERROR
+    except BaseException as error:
+        why, exit_code = early_end(error, reporter)
         raise
     finally:
         for task in tasks:
@@ -140,6 +134,14 @@ async def follow(
             )
         )
     return exit_code
+
+
+def early_end(error: BaseException, reporter: ProgressReporter) -> tuple[str, int]:
+    """Return why an error, or a cancellation, ends the command early, and the exit code."""
+    if isinstance(error, Exception) or reporter.display_failed:
+        return "unexpected error", EXIT_INTERNAL_ERROR
+    codes = (arg for arg in error.args if isinstance(arg, int))
+    return "interrupted", next(codes, Outcome.INTERRUPTED.exit_code)
 
 
 async def _wait_until(

@@ -23,7 +23,7 @@ from .events import (
 if TYPE_CHECKING:
     from redis_enterprise_actions._model.action import Action
 
-    from .events import AnyEvent, EventTime
+    from .events import AnyEvent, EventTime, SummaryEvent
 
 
 UNKNOWN_REASON: Final = "reason unknown"  # of an outage
@@ -194,6 +194,14 @@ def end_text_with_duration(end: WaitEndEvent | AbandonedEvent) -> str:
     if isinstance(end, WaitEndEvent) and end.already_over:
         return end_text(end)
     return f"{end_text(end)}, waited {duration_text(end.elapsed)}"
+
+
+def format_summary(summary: SummaryEvent) -> str:
+    """Return why the waits ended early, if they did, and their number by outcome."""
+    counts = format_counts(summary.ended, summary.left)
+    if summary.why is None:
+        return counts
+    return f"{summary.why}: {counts}" if summary.ended or summary.left else summary.why
 
 
 def format_counts(counts: dict[str, int], abandoned: int) -> str:

@@ -12,7 +12,7 @@ from redis_enterprise_actions._model.outcome import Outcome
 from redis_enterprise_actions._model.text import duration_text, one_line
 
 from .events import AbandonedEvent, WaitEndEvent
-from .progress import format_counts, title_of
+from .progress import format_summary, title_of
 
 
 if TYPE_CHECKING:
@@ -65,9 +65,7 @@ def shared_reasons(ends: Iterable[WaitEndEvent | AbandonedEvent]) -> dict[str, i
 
 def summary_text(summary: SummaryEvent, progress: Progress) -> str:
     """Return the summary: the counts, the exit code, and how to wait for what has not ended."""
-    why = f"{summary.why}: " if summary.why else ""
-    counts = format_counts(summary.ended, summary.left)
-    text = f"{why}{counts} (exit code {summary.exit_code})"
+    text = f"{format_summary(summary)} (exit code {summary.exit_code})"
     open_waits = [
         ref
         for ref, wait in progress.waits.items()
