@@ -262,6 +262,15 @@ class TestSignalHandler:
 
         assert [signal.getsignal(signum) for signum, _ in SIGNALS] == before
 
+    @each_signal
+    def test_while_importing(self, signum: signal.Signals, code: int) -> None:
+        """A signal in the middle of an import raises only after it."""
+        with SignalHandler(lambda: None) as signals:
+            os.kill(os.getpid(), signum)
+            with pytest.raises(KeyboardInterrupt):
+                signals.interrupt_from_now_on()
+        assert signals.exit_code == code
+
     def test_another_thread(self) -> None:
         """In another thread than the main one work runs without handlers."""
         codes: list[int] = []
@@ -349,6 +358,7 @@ class TestSignalHandler:
         monkeypatch.setattr("os._exit", ended.append)
 
         with SignalHandler(called.set) as signals:
+            signals.interrupt_from_now_on()
             with pytest.raises(KeyboardInterrupt):
                 os.kill(os.getpid(), signal.SIGTERM)
                 called.wait(60)

@@ -54,7 +54,9 @@ def _run(args: argparse.Namespace) -> int:
     signals = SignalHandler(on_interrupt)
     try:
         with signals, unhandled_logs_to_stderr(verbose=bool(args.verbose)), execution:
-            work = load(args.handler)(args, execution)
+            handler = load(args.handler)
+            signals.interrupt_from_now_on()
+            work = handler(args, execution)
             return work if isinstance(work, int) else signals.run(work)
     except KeyboardInterrupt:
         on_interrupt()

@@ -28,12 +28,16 @@ class SignalHandler:
     A second signal ends the work at once; but SIGHUP does not, as a closed terminal sends it more
     than once. `received` is the first signal, or None. `on_forced_exit` is called in a thread of
     its own before the process is ended by `os._exit`.
+
+    Until `interrupt_from_now_on` the first signal is only noted: modules are imported then, and an
+    exception in the middle of an import may be lost, or crash the interpreter.
     """
 
     def __init__(self, on_forced_exit: Callable[[], object]) -> None:
         self.received: int | None = None
         self._on_forced_exit = on_forced_exit
         self._cancel: Callable[[], object] | None = None
+        self._interrupts = False
         self._previous: dict[signal.Signals, object] = {}
         self._timer = threading.Timer(_SHUTDOWN_TIMEOUT, self._force_exit)
         self._timer.daemon = True
@@ -57,6 +61,12 @@ class SignalHandler:
             if self.received is not None and signum.name == _HANGUP:
                 previous = signal.SIG_IGN  # noqa: PLW2901 - it may come again as the process exits
             signal.signal(signum, previous)  # type: ignore[arg-type] # `previous` is what it returned
+
+    def interrupt_from_now_on(self) -> None:
+        """Let a signal raise `KeyboardInterrupt`, as soon as now if there was one."""
+        self._interrupts = True
+        if self.received is not None:
+            raise KeyboardInterrupt
 
     @property
     def exit_code(self) -> int:
@@ -96,9 +106,10 @@ class SignalHandler:
             raise KeyboardInterrupt
         self.received = signum
         self._timer.start()
-        if self._cancel is None:
+        if self._cancel is not None:
+            self._cancel()
+        elif self._interrupts:
             raise KeyboardInterrupt
-        self._cancel()
 
     def _force_exit(self) -> None:
         callback = threading.Thread(target=self._on_forced_exit, daemon=True)

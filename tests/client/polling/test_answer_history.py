@@ -82,6 +82,7 @@ class TestAmbiguousAnswers:
             ("bdb:1@gone", {0: GONE, 4.9: GONE}, None, None),
             ("bdb:1@gone", {0: GONE, 5: GONE}, 5, Evidence.NOT_FOUND),
             ("bdb:1@gone", {0: GONE, 3: RUNS, 6: GONE}, None, None),
+            ("bdb:1@gone,after", {0: GONE, 1: IDLE, 5: GONE}, None, None),
             ("bdb:1@gone", {0: RUNS, 20: GONE, 25: GONE}, 25, Evidence.NOT_FOUND),
             ("bdb:1@gone", {0: GONE, 4: GONE_OTHERWISE, 8: GONE_OTHERWISE}, None, None),
             ("action:a1@bdb:7", {0: GONE, 5: GONE}, 5, Evidence.NOT_FOUND),

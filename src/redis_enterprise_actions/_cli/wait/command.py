@@ -254,8 +254,8 @@ async def _run_hook(args: argparse.Namespace, reporter: ProgressReporter, code: 
 class ReportWriter:
     """Context manager that writes the reports at its end, also after an exception.
 
-    After a `UsageError` nothing was sent, and it writes nothing: earlier reports stay. `exit_code`
-    is 0 unless a report could not be written.
+    After a `UsageError` before any wait, it writes nothing: earlier reports stay. `exit_code` is 0
+    unless a report could not be written.
     """
 
     def __init__(self, files: Sequence[str]) -> None:
@@ -272,7 +272,7 @@ class ReportWriter:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if isinstance(exc, UsageError):
+        if isinstance(exc, UsageError) and not self.recorder.records():
             return
         for file in self._files:
             try:

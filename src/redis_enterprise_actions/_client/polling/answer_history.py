@@ -110,7 +110,7 @@ class AnswerHistory:
     ) -> Action | None:
         """Return a result if it belongs to the run of this wait, not to the run before."""
         if found.ambiguity is Ambiguity.IDLE:
-            self._idle = True
+            self._idle, self._gone = True, None  # the object exists
             return None
         run_was_seen = last is not None and last.kind is not Kind.OTHER
         if run_was_seen or (found.ambiguity is Ambiguity.OLD_RESULT and self._idle):

@@ -133,7 +133,7 @@ def _retry(
     if not candidates:
         return None
     first = min(candidates, key=lambda it: (it.outage is not None, outage.last_tried(it.ref)))
-    when = max(outage.retry_at, state.rate_limiter.earliest)
+    when = max(outage.retry_at_for(first.endpoint.kind), state.rate_limiter.earliest)
     return PlannedRequest(when, RequestKind.SINGLE, first.endpoint, first)
 
 
@@ -173,7 +173,7 @@ def _next_single(
     if len(candidates) > 1:
         first = min(candidates, key=lambda tracked: tracked.due)
     is_first = not first.polls and state.registry.count == len(first.waiters)
-    if first.poll_now or is_first:
+    if is_first or (first.poll_now and first.outage is None):
         when = max(now, state.rate_limiter.urgent_from)
     else:
         when = max(first.due, state.rate_limiter.earliest)

@@ -165,6 +165,9 @@ class Poller:
             # The loop serves all waiters, so it does not run in the context of the first one.
             self._task = loop.create_task(self._run(), name="poll loop", context=Context())
             return
+        out = self._due
+        if out is not None and self._beside_task is None and now >= out.began + _SLOW - TICK:
+            self._start_beside()  # nothing was due beside it when it became slow
         due = max(waiter.due, self._rate_limiter.earliest)
         for sleep in (self._sleep, self._beside_sleep):
             if due < sleep.until:
@@ -619,7 +622,7 @@ class Poller:
         """Record a failure of the cluster. The second one in a row concerns all waits."""
         outage = self._state.outage
         if outage is None:
-            outage = self._state.outage = Outage(request.began)
+            outage = self._state.outage = Outage(request.began, request.endpoint.kind)
         is_unreached = error.advice is not None and not self._cluster.has_answered
         outage.record_failure(error, now, ref=ref, is_unreached=is_unreached)
         if outage.failures == _OUTAGE_FAILURES:

@@ -147,7 +147,8 @@ class TrackedAction:
     @property
     def due(self) -> float:
         """The time of the next request, if no other reference shares it."""
-        return _NEVER if self.poll_now else min([waiter.due for waiter in self.waiters])
+        due = _NEVER if self.poll_now else min([waiter.due for waiter in self.waiters])
+        return due if self.outage is None else max(due, self.outage.retry_at)
 
     @property
     def patience(self) -> float:
