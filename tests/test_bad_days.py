@@ -448,6 +448,73 @@ class TestOneOfMany:
         assert len(warnings_in(caplog)) <= 1
 
 
+class TestOtherRoutes:
+    """Waits for other work while one request hangs, or one route refuses to answer."""
+
+    @pytest.mark.parametrize("joins_after", [1, 1.7, 3, 10])
+    async def test_joins_beside_a_hanging_request(
+        self, cluster: FakeCluster, client: ActionsClient, joins_after: float
+    ) -> None:
+        """A wait that joins while a request hangs is not asked for at the end of that only."""
+        slow = cluster.add_action(plan=Plan(duration=1000))
+        quick = cluster.add_action(plan=Plan(duration=1))
+        cluster.inject(path=f"/v1/actions/{slow}", hang=True, times=None)
+        waiting = asyncio.create_task(client.wait_for_action(slow))
+        await asyncio.sleep(joins_after)
+        began = now()
+
+        assert (await client.wait_for_action(quick)).uid == quick
+        assert now() - began < 3
+        waiting.cancel()
+
+    @pytest.mark.parametrize("callback", [None, str])
+    async def test_callback_beside_a_hanging_request(
+        self, cluster: FakeCluster, client: ActionsClient, callback: Callable[..., object] | None
+    ) -> None:
+        """A wait with a callback is asked for beside a hanging request as one without is."""
+        task = cluster.start_crdb_task(cluster.add_crdb(), plan=Plan(duration=1000))
+        quick = cluster.add_action(plan=Plan(duration=12))
+        cluster.inject(path="/v1/crdb_tasks", hang=True)
+        waiting = asyncio.create_task(client.operation(f"crdb:{task}").wait())
+        await asyncio.sleep(0.1)
+        await client.wait_for_action(quick, on_progress=callback)
+
+        assert now() < 15
+        waiting.cancel()
+
+    @pytest.mark.parametrize(("status", "latest"), [(503, 7), (429, 302)])
+    async def test_retry_after_of_one_route(
+        self, cluster: FakeCluster, client: ActionsClient, status: int, latest: float
+    ) -> None:
+        """One refusal with `Retry-After` delays other work only if it is a rate limit."""
+        task = cluster.start_crdb_task(cluster.add_crdb(), plan=Plan(duration=1000))
+        quick = cluster.add_action(plan=Plan(duration=5))
+        cluster.inject(path="/v1/crdb_tasks", status=status, retry_after=300)
+        waiting = asyncio.create_task(client.operation(f"crdb:{task}").wait())
+        await asyncio.sleep(1)
+        await client.wait_for_action(quick)
+
+        assert latest - 5 < now() < latest
+        waiting.cancel()
+
+    async def test_retry_after_is_kept(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """A route that asks for pauses gets them, while other routes are answered."""
+        task = cluster.start_crdb_task(cluster.add_crdb(), plan=Plan(duration=1000))
+        other = cluster.add_action(plan=Plan(duration=1000))
+        cluster.inject(path="/v1/crdb_tasks/", status=503, retry_after=200, times=None)
+        waits = [
+            client.operation(f"crdb:{task}").wait(outage_timeout=850),
+            client.wait_for_action(other),
+        ]
+        waiting = [asyncio.ensure_future(each) for each in waits]
+        with pytest.raises(ClusterUnreachable):
+            await waiting[0]
+
+        asked = [seen.time for seen in cluster.requests if "/crdb_tasks/" in seen.path]
+        assert len(asked) <= 7
+        waiting[1].cancel()
+
+
 class TestFatal:
     """Errors that a retry cannot change are raised by the first request for an action."""
 

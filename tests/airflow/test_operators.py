@@ -237,7 +237,7 @@ def test_worker_killed_in_the_call(server: ThreadedCluster) -> None:
     class CallKilled(RedisEnterpriseOperator):
         """Operator whose worker is killed during the call."""
 
-        async def _submit(self, client: object) -> str:
+        async def _submit(self, client: object, body: object) -> str:
             raise WorkerKilled
 
     with pytest.raises(WorkerKilled):
@@ -257,7 +257,7 @@ def test_named_ahead(server: ThreadedCluster) -> None:
     class CallKilled(RedisEnterpriseOperator):
         """Operator whose worker is killed during the call."""
 
-        async def _submit(self, client: object) -> str:
+        async def _submit(self, client: object, body: object) -> str:
             raise KeyboardInterrupt
 
     named = {"headers": {"Accept": "*/*", "X-Task-ID": "mine"}}
@@ -266,6 +266,50 @@ def test_named_ahead(server: ThreadedCluster) -> None:
 
     assert deferred(operator("/v1/crdbs", **named), context_of(store)).trigger.ref == "crdb:mine"
     assert posted(server) == []
+
+
+@pytest.mark.parametrize("readable", [True, False])
+def test_named_as_an_ended_task(server: ThreadedCluster, readable: bool) -> None:
+    """A task with the chosen id that ended before the call is not taken for the call's."""
+    server.do(lambda cluster: cluster.start_crdb_task(plan=Plan(duration=0), id="mine"))
+    if not readable:
+        server.do(lambda cluster: cluster.inject(path="/v1/crdb_tasks", times=None, status=403))
+    store = TaskStateStore()
+
+    class CallKilled(RedisEnterpriseOperator):
+        """Operator whose worker is killed during the call."""
+
+        async def _submit(self, client: object, body: object) -> str:
+            raise KeyboardInterrupt
+
+    named = {"headers": {"X-Task-ID": "mine"}}
+    with pytest.raises(KeyboardInterrupt):
+        CallKilled(task_id="t", method="POST", path="/v1/crdbs", **named).execute(context_of(store))  # type: ignore[arg-type]
+    with pytest.raises(AirflowFailException, match="may or may not have started work"):
+        operator("/v1/crdbs", **named).execute(context_of(store))  # type: ignore[arg-type]
+
+
+def test_lost_call_with_the_id_of_an_ended_task(server: ThreadedCluster) -> None:
+    """After a lost call, a retry does not end with the result of an older task of that id."""
+    server.do(lambda cluster: cluster.start_crdb_task(plan=Plan(duration=0), id="mine"))
+    server.do(lambda cluster: cluster.inject(method="POST", path="/v1/crdbs", drop=True))
+    store = TaskStateStore()
+    call = operator("/v1/crdbs", headers={"X-Task-ID": "mine"}, json={})
+    for problem in ("may have executed it", "may or may not have started work"):
+        with pytest.raises(AirflowFailException, match=problem):
+            call.execute(context_of(store))  # type: ignore[arg-type]
+
+    deferred(call, context_of(store, max_tries=1))
+    assert len(posted(server)) == 2
+
+
+def test_invalid_json(server: ThreadedCluster) -> None:
+    """Text that is not JSON fails the task before the call, and leaves no state."""
+    store = TaskStateStore()
+    with pytest.raises(AirflowFailException, match="json is not valid JSON, so no call was made"):
+        operator(json='{"authentication_redis_pass": "hunter2').execute(context_of(store))  # type: ignore[arg-type]
+
+    assert (store, posted(server)) == ({}, [])
 
 
 @pytest.mark.parametrize("status", [400, 401, 409])
@@ -292,7 +336,7 @@ def test_answer_lost(server: ThreadedCluster, persistent: bool) -> None:
     """After a lost answer with an unknown outcome, the task fails, and a retry makes no call."""
     server.do(lambda cluster: cluster.inject(method="POST", lose=True))
     store = TaskStateStore() if persistent else None
-    with pytest.raises(AirflowFailException, match="may have executed it; follow bdb:1"):
+    with pytest.raises(AirflowFailException, match="may have executed it; to find out, run"):
         operator().execute(context_of(store))  # type: ignore[arg-type]
 
     assert posted(server) == [UPGRADE]

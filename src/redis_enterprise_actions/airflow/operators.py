@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, cast
 from airflow.sdk import BaseOperator
 
 from redis_enterprise_actions import (
+    ActionNotFound,
     AnswerLost,
     CancelNotSupported,
     NothingToFollow,
@@ -174,11 +175,19 @@ class RedisEnterpriseOperator(BaseOperator):
         """
         if self.path.startswith(_BOOTSTRAP):
             raise AirflowFailException(f"{self.path} is not followed yet, and was not called")
-        state.record_start(self._chosen_ref())
+        body, chosen = self._body(), self._chosen_ref()
+        if chosen is not None and asyncio.run(_may_have_ended(self._hook.get_client(), chosen)):
+            chosen = None  # if this worker is killed, that task tells nothing of the call
+        state.record_start(chosen)
         try:
-            started = asyncio.run(self._submit(self._hook.get_client()))
+            started = asyncio.run(self._submit(self._hook.get_client(), body))
         except AnswerLost as lost:
-            started = self._ref_of_lost_answer(lost)
+            # The reference of a database is not enough: other work on it may be seen.
+            if lost.ref is None or lost.ref.startswith("bdb:"):
+                state.record_start(None)
+                raise AirflowFailException(str(lost)) from lost
+            self.log.warning("%s", lost)
+            started = lost.ref
         except NothingToFollow as error:  # the call was made
             state.record_end(None)
             raise AirflowFailException(str(error)) from error
@@ -200,19 +209,17 @@ class RedisEnterpriseOperator(BaseOperator):
         self.log.info("an earlier try has started %r: waiting for it", earlier.ref)
         return earlier.ref
 
-    def _ref_of_lost_answer(self, lost: AnswerLost) -> str:
-        """Return the reference of the work of a call whose answer was lost, or raise.
+    def _body(self) -> object:
+        if not isinstance(self.json, str):
+            return self.json
+        try:
+            return json_text.loads(self.json)
+        except ValueError as error:
+            problem = str(error)
+        # Not in the handler: the error, as the context, would hold the whole text.
+        raise AirflowFailException(f"json is not valid JSON, so no call was made: {problem}")
 
-        The reference of a database is not enough: if the database is idle, the call may have
-        started nothing.
-        """
-        if lost.ref is None or lost.ref.startswith("bdb:"):
-            raise AirflowFailException(str(lost)) from lost
-        self.log.warning("%s", lost)
-        return lost.ref
-
-    async def _submit(self, client: ActionsClient) -> str | dict[str, object]:
-        body = json_text.loads(self.json) if isinstance(self.json, str) else self.json
+    async def _submit(self, client: ActionsClient, body: object) -> str | dict[str, object]:
         async with client:
             operation = await client.submit(
                 self.method,
@@ -239,6 +246,17 @@ class RedisEnterpriseOperator(BaseOperator):
     @property
     def _hook(self) -> RedisEnterpriseHook:
         return RedisEnterpriseHook(self.redis_enterprise_conn_id)
+
+
+async def _may_have_ended(client: ActionsClient, ref: str) -> bool:
+    """Return True if work is known to have ended, or the cluster does not say so."""
+    async with client:
+        try:
+            return (await client.get(ref)).phase.terminal
+        except ActionNotFound:
+            return False
+        except RedisActionsError:
+            return True
 
 
 async def _cancel(client: ActionsClient, ref: str) -> None:

@@ -37,7 +37,7 @@ class _StoredState(TypedDict):
 
 
 class EarlierTry(NamedTuple):
-    """Work that an earlier try has started. `ref` is None if that try ended during its call.
+    """Work that an earlier try has started. `ref` is None if that try did not learn of any.
 
     `cleared` is True if a user has cleared the task since then, to repeat the work.
     """
