@@ -43,6 +43,7 @@ EXPORT = [
     *("--data", '{"export_location": {"type": "ftp", "url": "ftp://there"}}'),
 ]
 MAINTENANCE = ["submit", "POST", "/v1/nodes/1/actions/maintenance_on"]
+CREATE = ["submit", "POST", "/v1/crdbs", "--data", "{}", "--header", "X-Task-ID=t1"]
 FLUSH = ["submit", "PUT", "/v1/crdbs/g1/flush", "--header", "X-Task-ID=t1", "--yes"]
 DELETE = ["submit", "DELETE", "/v1/bdbs/1", "--yes"]
 CHANGE = ["submit", "PUT", "/v1/bdbs/1"]
@@ -406,7 +407,7 @@ class TestSubmit:
         if options:
             printed, other = other, printed
         assert other == ""
-        assert "The cluster may have executed it; follow bdb:1@after to find out" in printed
+        assert "The cluster may have executed it; to find out, run: redis-actions" in printed
         assert len(calls(threaded)) == 1
 
     @pytest.mark.parametrize(
@@ -424,16 +425,16 @@ class TestSubmit:
         threaded.cluster.inject(path="/v1/crdbs", status=503, times=2, retry_after=0)
         expected = 5 if most == 1 else 0
 
-        assert main([*FLUSH, *options]) == expected
+        assert main([*CREATE, *options]) == expected
         assert len(calls(threaded)) == (1 if most == 1 else 3)
 
     async def test_default_outage_timeout(self, cluster_in_environment: FakeCluster) -> None:
         """By default a call is retried for five minutes."""
-        cluster_in_environment.inject(status=503, method="PUT", times=None)
+        cluster_in_environment.inject(status=503, method="POST", times=None)
         began = now()
 
         with pytest.raises(ClusterUnreachable):
-            await run_command(*FLUSH, "--no-wait")
+            await run_command(*CREATE, "--no-wait")
         assert now() - began == pytest.approx(300, abs=5)
 
     @pytest.mark.parametrize(
