@@ -482,21 +482,6 @@ class TestOtherRoutes:
         assert now() < 15
         waiting.cancel()
 
-    @pytest.mark.parametrize(("status", "latest"), [(503, 7), (429, 302)])
-    async def test_retry_after_of_one_route(
-        self, cluster: FakeCluster, client: ActionsClient, status: int, latest: float
-    ) -> None:
-        """One refusal with `Retry-After` delays other work only if it is a rate limit."""
-        task = cluster.start_crdb_task(cluster.add_crdb(), plan=Plan(duration=1000))
-        quick = cluster.add_action(plan=Plan(duration=5))
-        cluster.inject(path="/v1/crdb_tasks", status=status, retry_after=300)
-        waiting = asyncio.create_task(client.operation(f"crdb:{task}").wait())
-        await asyncio.sleep(1)
-        await client.wait_for_action(quick)
-
-        assert latest - 5 < now() < latest
-        waiting.cancel()
-
     async def test_retry_after_is_kept(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """A route that asks for pauses gets them, while other routes are answered."""
         task = cluster.start_crdb_task(cluster.add_crdb(), plan=Plan(duration=1000))

@@ -248,15 +248,14 @@ class TestWaitWithFilters:
         """A list that fails may hold what the filters match, so nothing is waited for."""
         busy.cluster.inject(path="/v1/crdb_tasks", times=None, status=500)
 
-        assert main(["wait", "--status", "running", "--json"]) == 2
-        assert "there may be something to wait for" in capsys.readouterr().err
+        assert main(["wait", "--status", "running", "--json"]) == 5
+        assert '"outcome":"unreachable"' in capsys.readouterr().out
 
-    @pytest.mark.parametrize("status", [403, 500])
     def test_missing_list(
-        self, threaded: ThreadedCluster, capsys: pytest.CaptureFixture[str], status: int
+        self, threaded: ThreadedCluster, capsys: pytest.CaptureFixture[str]
     ) -> None:
         """`--allow-empty` does not apply if a list could not be read."""
-        threaded.cluster.inject(path="/v1/crdb_tasks", times=None, status=status)
+        threaded.cluster.inject(path="/v1/crdb_tasks", times=None, status=403)
 
         assert main(["wait", "--status", "running", "--allow-empty"]) == 2
         assert (

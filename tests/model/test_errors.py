@@ -165,8 +165,9 @@ ERRORS: list[tuple[RedisActionsError, str]] = [
     ),
     (
         ActionNotFound("bdb:9", action=None, elapsed=10, polls=3, ref="bdb:9@lost"),
-        "database 9: no work was seen after 10s: the cluster may not have executed the call, or it "
-        "had nothing to do",
+        "database 9: no work of the call was seen after 10s: the cluster may not have executed the "
+        "call, the call may have changed nothing, or its work had ended before. Compare the "
+        "database with the intended state",
     ),
     (
         ActionNotFound("node:1/x", action=None, elapsed=10, polls=3, ref="node:1/x@lost,completed"),

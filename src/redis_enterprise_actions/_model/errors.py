@@ -424,6 +424,15 @@ class WaitError(RedisActionsError):
         return f"after {duration_text(self.elapsed)}"
 
     @property
+    def _nothing_seen(self) -> str:
+        """Message of a wait for a change of a database that may not have been executed."""
+        return (
+            f"{self._subject}: no work of the call was seen {self._after}: the cluster may not "
+            "have executed the call, the call may have changed nothing, or its work had ended before. "
+            "Compare the database with the intended state"
+        )
+
+    @property
     def _already_ended(self) -> str | None:
         return None if self.record is None else already_ended_text(self.record)
 
@@ -482,10 +491,7 @@ class ActionNotFound(WaitError):
         seen = f"{self._subject} was not found {self._after}"
         is_database, is_lost = self.uid.startswith("bdb:"), "@lost" in (self.ref or "")
         if is_database and is_lost:
-            return (
-                f"{self._subject}: no work was seen {self._after}: the cluster may not have "
-                "executed the call, or it had nothing to do"
-            )
+            return self._nothing_seen
         if is_lost:
             return f"{seen}: the cluster may not have executed the call"
         if is_database:
@@ -504,6 +510,8 @@ class ActionVanished(WaitError):
     outcome = Outcome.VANISHED
 
     def _message(self) -> str:
+        if self.uid.startswith("bdb:") and "@lost" in (self.ref or ""):
+            return self._nothing_seen
         return f"{self._subject} vanished {self._ended}; how it ended is unknown"
 
 

@@ -153,8 +153,9 @@ class Reference(msgspec.Struct, frozen=True, gc=False):
     @property
     def known_failure(self) -> str | None:
         """The failures of the database before the call: empty for none, None if not known."""
-        call, _, known = self.run.removeprefix(f"{GONE},").partition(",")
-        return known if call in _CALLS else None
+        call, comma, known = self.run.removeprefix(f"{GONE},").partition(",")
+        is_known = call in _CALLS and (call != LOST_BUSY or comma)
+        return known if is_known else None
 
     def __str__(self) -> str:
         return f"{self.kind}:{self.uid}" + (f"@{self.run}" if self.run else "")

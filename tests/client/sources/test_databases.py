@@ -489,7 +489,19 @@ class TestStarted:
             await client.databases.update(1, {"memory_size": 5})
 
         assert caught.value.ref == "bdb:1@lost-busy"
-        with pytest.raises((ActionNotFound, ActionVanished)):
+        with pytest.raises(ActionVanished, match="may not have executed the call"):
+            await client.operation(caught.value.ref)
+
+    async def test_unknown_state_before(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """If the state before a lost call could not be read, only new work completes the wait."""
+        cluster.add_bdb(1)
+        cluster.inject(method="GET", path="/v1/bdbs", status=403)
+        cluster.inject(method="PUT", drop=True)
+        with pytest.raises(AnswerLost) as caught:
+            await client.databases.update(1, {"memory_size": 5})
+
+        assert caught.value.ref == "bdb:1@lost-busy"
+        with pytest.raises(ActionNotFound, match="may not have executed the call"):
             await client.operation(caught.value.ref)
 
     async def test_busy(self, cluster: FakeCluster, client: ActionsClient) -> None:

@@ -149,6 +149,35 @@ def test_begun_work(
         assert text == followed
 
 
+def ops(*pairs: tuple[str, str]) -> dict[str, Any]:
+    """Return the fields of a database with background operations."""
+    return {"background_op": [{"name": name, "status": status} for name, status in pairs]}
+
+
+@pytest.mark.parametrize(
+    ("after", "actions", "expected"),
+    [
+        (UPDATING | OP, [action("r", "running", name="retry_bdb")], "bdb:7@after"),
+        (
+            {"action_uid": "a1"} | ops(("SMRedisFailover", "active"), ("SMUpdateBDB", "active")),
+            [],
+            "action:a1",
+        ),
+        (FAILED, [action("r", "running", name="SMRedisFailover")], "bdb:7@after"),
+        (ops(("SMRedisFailover", "failed")), [], "bdb:7@after"),
+    ],
+    ids=["operation beside a task", "second operation", "failure beside a failover", "a failure"],
+)
+def test_work_beside_that_of_others(
+    after: dict[str, Any], actions: list[Action], expected: str
+) -> None:
+    """A state machine of the call is seen beside one that it does not start."""
+    idle = database({})
+    look = DatabaseLook(database(after), actions)
+
+    assert str(begun_work(PUT, with_state(BDB, idle), idle, None, look)) == expected
+
+
 OTHERS: Final = [
     ("PUT", "/v1/bdbs/7", "SMUpgradeBDB"),
     ("PUT", "/v1/bdbs/7", "retry_bdb"),
@@ -172,7 +201,8 @@ def test_work_of_others(method: str, path: str, name: str, shown: str) -> None:
     idle = database({})
     op = {} if shown == "listed" else busy_with(name)
     uid = {} if shown in {"listed", "background_op"} else {"action_uid": "a1"}
-    failed = FAILED | {"status": "creation-failed"} if shown == "with a failure" else {}
+    failed = ops((name, "failed")) | {"status": "creation-failed"}
+    failed = failed if shown == "with a failure" else {}
     actions = (
         [] if shown in {"action_uid", "background_op"} else [action("a1", "running", name=name)]
     )

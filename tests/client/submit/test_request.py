@@ -196,6 +196,7 @@ class TestIsDryRun:
             with pytest.raises(UsageError, match="has no dry run of this call"):
                 is_dry_run(call, body, query)
         assert not is_dry_run(call, {"dry_run": False}, {"dry_run": "false"})
+        assert not is_dry_run(call, {"dry_run": None}, None)
 
     def test_unknown_call(self) -> None:
         """A setting of an unknown call is sent, and the call counts as one that starts work."""

@@ -840,7 +840,7 @@ class TestRefused:
         populated.inject(method="PUT", status=503)
         error = await answer_lost(client.databases.update(1, {"memory_size": 5}))
 
-        assert error.ref == "bdb:1"
+        assert error.ref == "bdb:1@lost-busy"
         assert [seen.method for seen in populated.requests] == ["GET", "PUT"]
 
     @pytest.mark.parametrize(("options", "limit"), [({}, 300), ({"outage_timeout": 40}, 40)])

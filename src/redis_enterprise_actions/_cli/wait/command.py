@@ -192,7 +192,10 @@ async def _find_references(
         return ListTimeout(f"the cluster had not listed its actions after {limit}")
     wanted = [action for action in actions if selection.statuses or not action.phase.terminal]
     report_ended(len(actions) - len(wanted), print_error)
-    if any(error.transient for error in missing) or (missing and not wanted):
+    failed = next((error for error in missing if error.transient), None)
+    if failed is not None:
+        return failed
+    if missing and not wanted:
         raise UsageError("not all lists could be read, so there may be something to wait for")
     return [reference_to(action) for action in wanted]
 

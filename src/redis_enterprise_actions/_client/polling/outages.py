@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from redis_enterprise_actions._client.pacing.retry import (
     NEVER_REACHED,
@@ -16,30 +16,25 @@ from redis_enterprise_actions._model.record import OutageSpan
 
 
 if TYPE_CHECKING:
-    from redis_enterprise_actions._model.reference import ListKind, Reference
-
-_RATE_LIMITED: Final = 429
-_OTHER_ROUTE_PAUSE: Final = 1.0  # seconds
+    from redis_enterprise_actions._model.reference import Reference
 
 
 class Outage:
     """Time without usable answers, since the first request that failed.
 
     Times are seconds on the event loop's clock. `requests` counts the failed requests at all nodes,
-    and `failures` the polls that they belong to. `kind` is that of the work that the first of them
-    was for, None in an outage for one action.
+    and `failures` the polls that they belong to.
     """
 
     __slots__ = (
         *("_backoff", "_has_warned", "_last_tried", "began", "error", "failed_at", "failures"),
-        *("is_logged", "is_unreached", "kind", "nodes", "requests", "retry_at"),
+        *("is_logged", "is_unreached", "nodes", "requests", "retry_at"),
     )
 
     error: RequestError  # the last one
 
-    def __init__(self, began: float, kind: ListKind | None = None) -> None:
+    def __init__(self, began: float) -> None:
         self.began = began
-        self.kind = kind
         self.failed_at = began
         self.failures = 0
         self.requests = 0
@@ -76,18 +71,6 @@ class Outage:
                 self.retry_at = min(self.retry_at, report_at)
         if ref is not None:
             self._last_tried[ref] = now
-
-    def retry_at_for(self, kind: ListKind) -> float:
-        """Return the time at which to ask for work of a kind again.
-
-        A first failure may be of its route alone. Work of another kind is then asked for after a
-        second, however long the pause is that the cluster asks for: unless that is a rate limit
-        (429), which is for all routes.
-        """
-        is_rate_limit = getattr(self.error, "status", None) == _RATE_LIMITED
-        if self.failures > 1 or kind is self.kind or is_rate_limit:
-            return self.retry_at
-        return min(self.retry_at, self.failed_at + _OTHER_ROUTE_PAUSE)
 
     def last_tried(self, ref: Reference) -> float:
         """Return the time at which a reference was last asked for in this outage."""

@@ -133,7 +133,7 @@ def _retry(
     if not candidates:
         return None
     first = min(candidates, key=lambda it: (it.outage is not None, outage.last_tried(it.ref)))
-    when = max(outage.retry_at_for(first.endpoint.kind), state.rate_limiter.earliest)
+    when = max(outage.retry_at, state.rate_limiter.earliest)
     return PlannedRequest(when, RequestKind.SINGLE, first.endpoint, first)
 
 

@@ -622,7 +622,7 @@ class Poller:
         """Record a failure of the cluster. The second one in a row concerns all waits."""
         outage = self._state.outage
         if outage is None:
-            outage = self._state.outage = Outage(request.began, request.endpoint.kind)
+            outage = self._state.outage = Outage(request.began)
         is_unreached = error.advice is not None and not self._cluster.has_answered
         outage.record_failure(error, now, ref=ref, is_unreached=is_unreached)
         if outage.failures == _OUTAGE_FAILURES:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import msgspec
 
 from redis_enterprise_actions._client.wire.databases import (
+    failed_ops,
     failure_marks,
     has_no_new_failure,
     is_busy,
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
     from .calls import CallRule
 
 
-_LOST: Final[Mapping[str, str]] = {AFTER: LOST, BUSY: LOST_BUSY}
+# Without the state before the call, work that is under way may have begun before it.
+_LOST: Final[Mapping[str, str]] = {AFTER: LOST, BUSY: LOST_BUSY, "": LOST_BUSY}
 
 
 class DatabaseLook(NamedTuple):
@@ -75,32 +77,45 @@ def begun_work(
 
     `rule` is that of the call, `ref` refers to the database, `before` is its state before the call,
     and `first` the look before this one. The result is the action that has begun, or the database
-    if it names none or several. State machines that the call does not start do not count, nor what
-    they change: another call has started them. Neither do exports, imports and backups.
+    if it names none or several. State machines that the call does not start do not count, as
+    another call has started them; beside them, a change counts only where it names a state machine
+    of this call. Exports, imports and backups do not count.
     """
     database = look.database
     if database is None:
         return ref if ref.is_deletion or before is not None else None
-    names = _begun_machines(before, first, look)
+    names = _begun_machines(rule, before, first, look)
     own = {uid: name for uid, name in names.items() if not name or rule.may_start(name)}
     if len(own) == 1 and all(own.values()):
         (uid,) = own
         deleted = f"{ReferenceKind.BDB}:{ref.uid}" if ref.is_deletion else ""
         return Reference(ReferenceKind.ACTION, uid, deleted)
-    if names:
-        return ref if own else None
+    if own or _shows_machine(rule, ref, before, database):
+        return ref
+    if names or any(op.busy and op.name and not rule.may_start(op.name) for op in database.ops):
+        return None
     changed = not is_settled(database) and (before is None or _state(database) != _state(before))
-    is_other = any(op.busy and op.name and not rule.may_start(op.name) for op in database.ops)
-    return ref if (changed and not is_other) or not has_no_new_failure(database, ref) else None
+    return ref if changed or not has_no_new_failure(database, ref) else None
+
+
+def _shows_machine(
+    rule: CallRule, ref: Reference, before: WireDatabase | None, database: WireDatabase
+) -> bool:
+    """Return True if a background operation of the call has begun or failed since before it."""
+    busy_before = set() if before is None else {op.name for op in before.ops if op.busy}
+    known = (ref.known_failure or "").split("+")
+    begun = [op.name for op in database.ops if op.busy and op.name not in busy_before]
+    failed = [op.name for op in failed_ops(database) if op.mark not in known]
+    return not rule.machines.isdisjoint([*begun, *failed])
 
 
 def _begun_machines(
-    before: WireDatabase | None, first: DatabaseLook | None, look: DatabaseLook
+    rule: CallRule, before: WireDatabase | None, first: DatabaseLook | None, look: DatabaseLook
 ) -> dict[str, str]:
     """Return the names of the actions that have begun since before the call, by uid.
 
-    The database may show an action that the list does not have yet: its name is then that of the
-    background operation, and empty if there is none.
+    The database may show an action that the list does not have yet: its name is then that of a
+    background operation, of one that the call starts where there are several, and empty without.
     """
     ended_before = {each.uid for each in first.actions} if first is not None else None
     names = {
@@ -112,7 +127,8 @@ def _begun_machines(
     database = look.database
     current = None if database is None else as_text(database.action_uid)
     if database is not None and current and current not in names:
-        names[current] = next((op.name for op in database.ops if op.busy), "")
+        ops = [op.name for op in database.ops if op.busy]
+        names[current] = next(filter(rule.may_start, ops), ops[0] if ops else "")
     if before is not None:
         names.pop(as_text(before.action_uid) or "", None)
     return names

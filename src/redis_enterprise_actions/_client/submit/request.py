@@ -146,7 +146,7 @@ def is_dry_run(rule: CallRule, json: object, params: Mapping[str, object] | None
     """
     body = cast("Mapping[object, object]", json if isinstance(json, dict) else {})
     query = params or {}
-    wanted = [each["dry_run"] for each in (body, query) if "dry_run" in each]
+    wanted = [each["dry_run"] for each in (body, query) if each.get("dry_run") is not None]
     if (
         "dry_run" not in rule.query | rule.body
         and rule is not OTHER_CALL
