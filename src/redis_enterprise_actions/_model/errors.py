@@ -428,8 +428,8 @@ class WaitError(RedisActionsError):
         """Message of a wait for a change of a database that may not have been executed."""
         return (
             f"{self._subject}: no work of the call was seen {self._after}: the cluster may not "
-            "have executed the call, the call may have changed nothing, or its work had ended before. "
-            "Compare the database with the intended state"
+            "have executed the call, the call may have changed nothing, or its work had ended "
+            "before. Compare the database with the intended state"
         )
 
     @property
