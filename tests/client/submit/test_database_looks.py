@@ -126,6 +126,13 @@ FOLLOWED: Final = ("bdb:7@after", "bdb:7@gone,after")
         pytest.param(FAILED, FAILED, [], NOTHING, id="as before: failure"),
         pytest.param(FAILED, FAILED_AGAIN, [], ("bdb:7@after", ""), id="next failure"),
         pytest.param(None, None, [], ("", "bdb:7@gone,after"), id="never there"),
+        pytest.param(
+            None,
+            {},
+            [action("a1", "running")],
+            ("action:a1", "action:a1@bdb:7"),
+            id="there since the call",
+        ),
         pytest.param({}, None, [], FOLLOWED, id="gone"),
     ],
 )

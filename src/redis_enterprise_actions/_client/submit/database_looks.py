@@ -102,7 +102,7 @@ def _shows_machine(
     rule: CallRule, ref: Reference, before: WireDatabase | None, database: WireDatabase
 ) -> bool:
     """Return True if a background operation of the call has begun or failed since before it."""
-    busy_before = set() if before is None else {op.name for op in before.ops if op.busy}
+    busy_before = [] if before is None else [op.name for op in before.ops if op.busy]
     known = (ref.known_failure or "").split("+")
     begun = [op.name for op in database.ops if op.busy and op.name not in busy_before]
     failed = [op.name for op in failed_ops(database) if op.mark not in known]
@@ -129,9 +129,8 @@ def _begun_machines(
     if database is not None and current and current not in names:
         ops = [op.name for op in database.ops if op.busy]
         names[current] = next(filter(rule.may_start, ops), ops[0] if ops else "")
-    if before is not None:
-        names.pop(as_text(before.action_uid) or "", None)
-    return names
+    known = None if before is None else as_text(before.action_uid)
+    return {uid: name for uid, name in names.items() if uid != known}
 
 
 def _state(wire: WireDatabase) -> tuple[object, ...]:
