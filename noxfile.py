@@ -249,7 +249,7 @@ def debug(session: nox.Session) -> None:
 
 @nox.session(python=OLDEST, default=False, tags=["nightly"])
 def oldest_all(session: nox.Session) -> None:
-    """Run all tests on the oldest Python, with the oldest dependencies that are let in."""
+    """Run all tests but those of the fake with the oldest Python and the oldest dependencies."""
     provide_oldest(session)
     session.run("pytest", *PARALLEL, "-m", "not contract", *session.posargs)
 

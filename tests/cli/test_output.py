@@ -141,7 +141,7 @@ def test_full_standard_error(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux only")
 def test_flush_or_discard(tmp_path: Path) -> None:
-    """What a stream holds back is written, or lost if it cannot be; Python does not try again."""
+    """Buffered text is written; text that cannot be written is lost, and not written at exit."""
     for path in (tmp_path / "file", Path("/dev/full")):
         with path.open("w", encoding="utf-8") as stream:
             stream.write("x")

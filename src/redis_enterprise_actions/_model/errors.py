@@ -262,7 +262,7 @@ class AnswerLost(ClusterUnreachable):
 
     @property
     def detail(self) -> str:
-        # A database settles whether or not the call was executed; a deleted one is gone.
+        # Other work on a database may be seen, too; but a database that is gone was deleted.
         tells = self.ref and (not self.ref.startswith("bdb:") or "@gone" in self.ref)
         hint = f"; follow {one_line(self.ref)} to find out" if self.ref and tells else ""
         if self.command:

@@ -515,7 +515,7 @@ class TestSubmit:
         monkeypatch: pytest.MonkeyPatch,
         lines: Callable[[], list[str]],
     ) -> None:
-        """After an error that nobody expects the last line is the summary, too."""
+        """After an unexpected error, too, the last line is the summary."""
 
         async def fail(*_: object, **__: object) -> None:
             raise ZeroDivisionError

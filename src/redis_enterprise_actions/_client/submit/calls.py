@@ -180,7 +180,7 @@ CALL_RULES: Final[tuple[CallRule, ...]] = (
         repeatable=True,
     ),
     _rule("PUT", r"/v1/crdbs/[^/]+/purge", Follow.CRDB_TASK),  # its page has no X-Task-ID
-    _rule("PUT", r"/v1/crdbs/[^/]+/flush", Follow.CRDB_TASK),
+    _rule("PUT", r"/v1/crdbs/[^/]+/flush", Follow.CRDB_TASK),  # drops later writes, too
     _rule("POST PUT PATCH DELETE", r"/v1/crdbs(?:/.*)?", Follow.CRDB_TASK, repeatable=True),
     # requests/users, roles, redis_acls, ldap_mappings: an action_uid "if it exists"
     _rule("POST PUT DELETE", _ROLES, Follow.OPTIONAL_ACTION),
