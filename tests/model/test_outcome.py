@@ -38,6 +38,7 @@ from tests.conftest import at
 
 TABLE = [
     (Outcome.COMPLETED, "completed", 0, "✓", "+", False),
+    (Outcome.REACHED, "reached", 0, "✓", "+", False),
     (Outcome.FAILED, "failed", 1, "✗", "x", True),
     (Outcome.CANCELLED, "cancelled", 1, "✗", "x", True),
     (Outcome.ABORTED, "aborted", 1, "✗", "x", True),

@@ -47,6 +47,7 @@ from .operation import (
     begin,
     check_arguments,
     end_of,
+    goal_of,
     limits_of,
     wait_for_all,
 )
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
     import aiohttp
     from tenacity.wait import WaitBaseT
 
+    from redis_enterprise_actions._client.goals import Until
     from redis_enterprise_actions._client.http.auth import TokenSource
     from redis_enterprise_actions._client.pacing.durations import Duration
     from redis_enterprise_actions._model.errors import WaitError
@@ -319,6 +321,8 @@ class ActionsClient:
         stall_timeout: Duration | None = None,
         outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
         not_found_grace: Duration = NOT_FOUND_GRACE,
+        hold: Duration = 0.0,
+        until: Until | None = None,
         recorder: Recorder | None = None,
     ) -> FinishedAction:
         """Wait until an action has completed, and return it, with the record of the wait.
@@ -335,6 +339,12 @@ class ActionsClient:
         - `not_found_grace`: how long the client tolerates "not found" for an action that it has not
           seen yet.
 
+        `until` is another end of the wait. A function is called with each changed `Action`, and
+        `"state=NAME"` and `"progress=50"` (reached or passed) are looked for likewise; the wait
+        then ends before the work, with the unfinished action. `"available"`, `"in-sync"`,
+        `"replicating"`, `"healthy"` and `"quiet"` wait for more than the work; see
+        `Operation.wait`, also for `hold`.
+
         `poll` is a tenacity wait strategy, by default `AimedWait()`. The waits on one client share
         their requests: three a second at most, and a rest of nine times the duration of an answer.
         `on_progress` is called, and awaited if it returns an awaitable, with the first answer, each
@@ -347,9 +357,10 @@ class ActionsClient:
         awaits this leaves the action on the cluster alone.
         """
         # No `Operation`: a wait that lasts keeps whatever is a local here.
-        limits = limits_of(timeout, stall_timeout, outage_timeout, not_found_grace)
+        limits = limits_of(timeout, stall_timeout, outage_timeout, not_found_grace, hold)
         check_arguments(poll, on_progress, recorder)
-        state = begin(_action_reference(uid, "wait_for({!r})"), limits, poll)
+        ref = _action_reference(uid, "wait_for({!r})")
+        state = begin(ref, limits, poll, goal_of(until, ref, limits))
         return await end_of(state, self._parts, on_progress, recorder)
 
     def watch_action(
@@ -362,6 +373,8 @@ class ActionsClient:
         stall_timeout: Duration | None = None,
         outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
         not_found_grace: Duration = NOT_FOUND_GRACE,
+        hold: Duration = 0.0,
+        until: Until | None = None,
         recorder: Recorder | None = None,
     ) -> AsyncGenerator[Action, None]:
         """Iterate over the life of an action: the first answer, each change, and the end.
@@ -376,6 +389,8 @@ class ActionsClient:
             stall_timeout=stall_timeout,
             outage_timeout=outage_timeout,
             not_found_grace=not_found_grace,
+            hold=hold,
+            until=until,
             recorder=recorder,
         )
 
@@ -392,6 +407,8 @@ class ActionsClient:
         stall_timeout: Duration | None = None,
         outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
         not_found_grace: Duration = NOT_FOUND_GRACE,
+        hold: Duration = 0.0,
+        until: Until | None = None,
         recorder: Recorder | None = None,
     ) -> list[FinishedAction]: ...
 
@@ -408,6 +425,8 @@ class ActionsClient:
         stall_timeout: Duration | None = None,
         outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
         not_found_grace: Duration = NOT_FOUND_GRACE,
+        hold: Duration = 0.0,
+        until: Until | None = None,
         recorder: Recorder | None = None,
     ) -> list[FinishedAction | WaitError | RequestError]: ...
 
@@ -423,6 +442,8 @@ class ActionsClient:
         stall_timeout: Duration | None = None,
         outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
         not_found_grace: Duration = NOT_FOUND_GRACE,
+        hold: Duration = 0.0,
+        until: Until | None = None,
         recorder: Recorder | None = None,
     ) -> list[FinishedAction] | list[FinishedAction | WaitError | RequestError]:
         """Wait for several actions at once; return them in the order given.
@@ -451,6 +472,8 @@ class ActionsClient:
             stall_timeout=stall_timeout,
             outage_timeout=outage_timeout,
             not_found_grace=not_found_grace,
+            hold=hold,
+            until=until,
             recorder=recorder,
         )
         return await wait_for_all(operations, waiting, settle=settle)
@@ -558,6 +581,8 @@ class ActionsClient:
         stall_timeout: Duration | None = None,
         outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
         not_found_grace: Duration | None = None,
+        hold: Duration = 0.0,
+        until: Until | None = None,
         recorder: Recorder | None = None,
     ) -> list[FinishedAction]: ...
 
@@ -573,6 +598,8 @@ class ActionsClient:
         stall_timeout: Duration | None = None,
         outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
         not_found_grace: Duration | None = None,
+        hold: Duration = 0.0,
+        until: Until | None = None,
         recorder: Recorder | None = None,
     ) -> list[FinishedAction | WaitError | RequestError]: ...
 
@@ -587,6 +614,8 @@ class ActionsClient:
         stall_timeout: Duration | None = None,
         outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
         not_found_grace: Duration | None = None,
+        hold: Duration = 0.0,
+        until: Until | None = None,
         recorder: Recorder | None = None,
     ) -> list[FinishedAction] | list[FinishedAction | WaitError | RequestError]:
         """Wait for operations and for the work that references name, as `wait_for_actions` does.
@@ -613,6 +642,8 @@ class ActionsClient:
             stall_timeout=stall_timeout,
             outage_timeout=outage_timeout,
             not_found_grace=not_found_grace,
+            hold=hold,
+            until=until,
             recorder=recorder,
         )
         return await wait_for_all(wanted, waiting, settle=settle)

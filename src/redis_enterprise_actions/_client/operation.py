@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import math
 from contextlib import ExitStack, aclosing, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from redis_enterprise_actions._client.goals import parse_until
 from redis_enterprise_actions._client.pacing.durations import (
     CALL_TIMEOUT,
     DEFAULT_OUTAGE_TIMEOUT,
@@ -53,8 +54,10 @@ if TYPE_CHECKING:
 
     from tenacity.wait import WaitBaseT
 
+    from redis_enterprise_actions._client.goals import Until
     from redis_enterprise_actions._client.pacing.durations import Duration
     from redis_enterprise_actions._client.polling.poller import Poller
+    from redis_enterprise_actions._client.polling.wait_state import Goal
     from redis_enterprise_actions._client.sources.registry import StatusSources
     from redis_enterprise_actions._client.submit.submitter import Submitter
     from redis_enterprise_actions._model.record import FinishedAction, Observer
@@ -182,7 +185,7 @@ class Operation:
     @property
     def done(self) -> bool:
         """True once the end of the work was seen: in the answer to its call, or by this object."""
-        return self._ended or (self._wait is not None and self._wait.is_done)
+        return self._ended or (self._wait is not None and self._wait.has_work_ended)
 
     @property
     def problem(self) -> str | None:
@@ -233,20 +236,28 @@ class Operation:
         stall_timeout: Duration | None = None,
         outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
         not_found_grace: Duration | None = None,
+        hold: Duration = 0.0,
+        until: Until | None = None,
         recorder: Recorder | None = None,
     ) -> FinishedAction:
         """Wait until the work has completed, and return it as it is then.
 
         Takes and raises what `ActionsClient.wait_for_action` does, and `NothingToFollow`. The
         default of `not_found_grace` is 10 s, and 60 s for an export, an import or a backup.
+
+        With `until="available"` (a database), `"in-sync"` (a database with Replica Of sources),
+        `"replicating"` (an Active-Active database), `"quiet"` or `"healthy"` (the cluster), the
+        wait goes on after the work has completed, until that is true as well; an error about it
+        has the reference of the condition as its `ref`. A condition has to stay true for `hold`.
         """
         if not_found_grace is None:
             not_found_grace = self._default_grace
-        limits = limits_of(timeout, stall_timeout, outage_timeout, not_found_grace)
+        limits = limits_of(timeout, stall_timeout, outage_timeout, not_found_grace, hold)
         check_arguments(poll, on_progress, recorder)
+        goal = goal_of(until, self._ref, limits)
         if self._ref is None:
-            return await self._answered_end(on_progress, recorder)
-        state = self._begin(self._ref, limits, poll)
+            return await self._answered_end(on_progress, recorder, goal)
+        state = self._begin(self._ref, limits, poll, goal)
         return await end_of(state, self._parts, on_progress, recorder)
 
     def watch(
@@ -258,6 +269,8 @@ class Operation:
         stall_timeout: Duration | None = None,
         outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
         not_found_grace: Duration | None = None,
+        hold: Duration = 0.0,
+        until: Until | None = None,
         recorder: Recorder | None = None,
     ) -> AsyncGenerator[Action, None]:
         """Iterate over the life of the work: the first answer, each change, and any end.
@@ -268,11 +281,12 @@ class Operation:
         """
         if not_found_grace is None:
             not_found_grace = self._default_grace
-        limits = limits_of(timeout, stall_timeout, outage_timeout, not_found_grace)
+        limits = limits_of(timeout, stall_timeout, outage_timeout, not_found_grace, hold)
         check_arguments(poll, on_progress, recorder)
+        goal = goal_of(until, self._ref, limits)
         if self._ref is None:
-            return self._answered_updates(on_progress, recorder)
-        state = self._begin(self._ref, limits, poll)
+            return self._answered_updates(on_progress, recorder, goal)
+        state = self._begin(self._ref, limits, poll, goal)
         return self._updates(state, on_progress, recorder)
 
     async def cancel(self, *, force: bool = False) -> None:
@@ -290,7 +304,7 @@ class Operation:
         /v1/crdb_tasks/{id}/actions/cancel. The first two need the permissions
         `cancel_node_action` and `cancel_cluster_action`, and those to see what is cancelled.
         """
-        if self._ref is None or self._ref.kind not in _CANCELLABLE:
+        if self._ref is None or self._ref.condition or self._ref.kind not in _CANCELLABLE:
             raise CancelNotSupported(self.ref or self._answered.title)
         if force and self._ref.kind is not ReferenceKind.CRDB:
             raise UsageError("force= is for tasks of Active-Active databases")
@@ -301,9 +315,13 @@ class Operation:
         is_transfer = self._ref is not None and self._ref.kind in TRANSFERS
         return TRANSFER_GRACE if is_transfer else NOT_FOUND_GRACE
 
-    def _begin(self, ref: Reference, limits: Limits, poll: WaitBaseT | None) -> WaitState:
+    def _begin(
+        self, ref: Reference, limits: Limits, poll: WaitBaseT | None, goal: Goal | None
+    ) -> WaitState:
         self._ended = self.done  # as an earlier wait saw
-        self._wait = state = begin(ref, limits, poll)
+        if ref.kind is ReferenceKind.BOOTSTRAP:  # the node may still be being installed
+            limits = replace(limits, ends_early=False)
+        self._wait = state = begin(ref, limits, poll, goal)
         return state
 
     async def _updates(
@@ -319,14 +337,22 @@ class Operation:
                     yield action
 
     async def _answered_updates(
-        self, on_progress: Callable[[Action], object] | None, recorder: Recorder | None
+        self,
+        on_progress: Callable[[Action], object] | None,
+        recorder: Recorder | None,
+        goal: Goal | None,
     ) -> AsyncGenerator[Action, None]:
-        yield await self._answered_end(on_progress, recorder)
+        yield await self._answered_end(on_progress, recorder, goal)
 
     async def _answered_end(
-        self, on_progress: Callable[[Action], object] | None, recorder: Recorder | None
+        self,
+        on_progress: Callable[[Action], object] | None,
+        recorder: Recorder | None,
+        goal: Goal | None,
     ) -> FinishedAction:
         """Return the end of a call that left nothing to follow, with a record that says so."""
+        if self._problem is None and goal is not None and goal.next_reference is not None:
+            raise UsageError(f"until={goal.name!r} needs work to follow, and the call left none")
         error = None if self._problem is None else self._nothing_to_follow(self._problem)
         outcome = Outcome.COMPLETED if error is None else error.outcome
         message = None if error is None else str(error)
@@ -345,10 +371,21 @@ class Operation:
         return NothingToFollow(name, action=None, elapsed=0.0, polls=0, reason=problem)
 
 
-def begin(ref: Reference, limits: Limits, poll: WaitBaseT | None) -> WaitState:
+def goal_of(until: Until | None, ref: Reference | None, limits: Limits) -> Goal | None:
+    """Return the goal of a wait. Raises `UsageError` if it, or `hold=`, cannot work."""
+    goal = parse_until(until, ref)
+    is_condition = goal is not None and goal.next_reference is not None
+    if limits.hold and not is_condition and (ref is None or ref.condition is None):
+        raise UsageError("hold= is for conditions: it needs until=, or a reference of one")
+    return goal
+
+
+def begin(
+    ref: Reference, limits: Limits, poll: WaitBaseT | None, goal: Goal | None = None
+) -> WaitState:
     """Return the state of a wait that begins now."""
     now = asyncio.get_running_loop().time()
-    return WaitState(ref, limits=limits, poll=poll, now=now, wall=datetime.now(UTC))
+    return WaitState(ref, limits=limits, poll=poll, now=now, wall=datetime.now(UTC), goal=goal)
 
 
 async def end_of(
@@ -360,18 +397,22 @@ async def end_of(
     """Wait until the work has completed, and return it. Raise the error of any other end."""
     observation = _observed(state, parts, recorder)
     try:
+        clock = asyncio.get_running_loop().time
         if on_progress is None:
-            waiter = Waiter(state, every_update=False)
-            try:
-                parts.poller.add(waiter)
-                await waiter.future
-            finally:
-                parts.poller.remove(waiter)
-                await parts.poller.drain()
+            has_next = True
+            while has_next:
+                waiter = Waiter(state, every_update=False)
+                try:
+                    parts.poller.add(waiter)
+                    await waiter.future
+                finally:
+                    parts.poller.remove(waiter)
+                    await parts.poller.drain()
+                has_next = state.begin_next(clock())
         else:
             async for _ in watch(parts.poller, state, on_progress=on_progress, every_update=False):
                 pass
-        return state.close(asyncio.get_running_loop().time())
+        return state.close(clock())
     finally:
         if observation is not None:
             observation.close()
@@ -412,8 +453,13 @@ def _shared_limits(
     stall_timeout: Duration | None,
     outage_timeout: Duration | None,
     not_found_grace: Duration | None,
+    hold: Duration = 0.0,
 ) -> Limits:
+    hold_seconds = seconds(hold, "hold")
+    if hold is None or hold_seconds == math.inf:
+        raise UsageError(f"hold={hold!r} is not a time for which a condition can stay true")
     return Limits(
+        hold=hold_seconds,
         timeout=seconds(timeout, "timeout"),
         stall_timeout=seconds(stall_timeout, "stall_timeout"),
         outage_timeout=seconds(outage_timeout, "outage_timeout"),

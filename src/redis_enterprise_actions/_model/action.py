@@ -37,6 +37,8 @@ class Kind(enum.StrEnum):
     IMPORT = "import"
     BACKUP = "backup"
     DATABASE = "database"  # any change of a database
+    BOOTSTRAP = "bootstrap"  # of a node
+    CONDITION = "condition"  # a state that a wait is for, such as `available`
     CALL = "call"  # a call that left nothing to follow
 
 
@@ -126,6 +128,7 @@ class Evidence(enum.StrEnum):
     QUIET = "quiet"  # the database, never busy within the time in which changes begin
     SAME_RESULT = "same-result"  # a result equal to the one before the call, which stayed
     CALL = "call"  # the answer to the call that starts or cancels the action
+    OBJECTS = "objects"  # status, endpoints and shards, where the release has no check of its own
 
 
 _EVIDENCE_TEXT: Final[Mapping[Evidence, str]] = MappingProxyType(
@@ -135,6 +138,7 @@ _EVIDENCE_TEXT: Final[Mapping[Evidence, str]] = MappingProxyType(
         Evidence.NOT_FOUND: "as two requests did not find what it removed",
         Evidence.QUIET: "as the database was never seen busy",
         Evidence.SAME_RESULT: "as its result, like the one before it, stayed",
+        Evidence.OBJECTS: "as status, endpoints and shards show, without a check by the cluster",
     }
 )
 
@@ -206,6 +210,8 @@ class Action(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         """The kind of work and its object, in one line: `SMCreateBDB on bdb:1`."""
         if self.kind is Kind.DATABASE:
             return one_line(f"database {self.object_uid}")
+        if self.kind is Kind.CONDITION:
+            return one_line(self.uid)
         name = self.name or "action"
         if self.object_type is not None and self.object_uid is not None:
             return one_line(f"{name} on {self.object_type}:{self.object_uid}")

@@ -21,6 +21,7 @@ class Outcome(enum.StrEnum):
     `exit_code` is the exit code of `redis-actions wait`. `mark` is the sign of the outcome in
     reports and on terminals, `ascii_mark` the sign where only ASCII can be shown.
 
+    `REACHED` is a wait that ended, as it was to, before the work did: at a state or a progress.
     `INTERRUPTED` is a wait that was cancelled, whose client was closed, or whose callback failed.
     `UNDER_WAY` is a wait that has not ended. `WRONG_USAGE` is an error after which nothing was
     waited for. `NOT_FOLLOWED` is a call whose answer named nothing to follow.
@@ -41,6 +42,7 @@ class Outcome(enum.StrEnum):
         return outcome
 
     COMPLETED = "completed", 0, "✓", "+"
+    REACHED = "reached", 0, "✓", "+"
     FAILED = "failed", 1
     CANCELLED = "cancelled", 1
     ABORTED = "aborted", 1
@@ -71,7 +73,12 @@ class Outcome(enum.StrEnum):
         return result.outcome
 
 
-_NO_ERRORS: Final = (Outcome.COMPLETED, Outcome.INTERRUPTED, Outcome.UNDER_WAY)
+_NO_ERRORS: Final = (
+    Outcome.COMPLETED,
+    Outcome.REACHED,
+    Outcome.INTERRUPTED,
+    Outcome.UNDER_WAY,
+)
 _BY_PHASE: Final[Mapping[Phase, Outcome]] = MappingProxyType({
     Phase.COMPLETED: Outcome.COMPLETED,
     Phase.FAILED: Outcome.FAILED,

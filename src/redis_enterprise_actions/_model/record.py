@@ -96,7 +96,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def already_over(self) -> bool:
         """Return True if the action had ended when it was first seen, so at an unknown time."""
-        return bool(self.transitions) and self.transitions[0].phase.terminal
+        return len(self.transitions) == 1 and self.transitions[0].phase.terminal
 
 
 # Called with the record of each wait as the wait begins; returns a callback for the final record.
@@ -275,8 +275,12 @@ class RecordBuilder:
         message: str | None = None,
         open_outages: Iterable[OutageSpan] = (),
         lag_bound: float | None = None,
+        title: str | None = None,
     ) -> Record:
-        """Return the present record; `open_outages` are those that last."""
+        """Return the present record; `open_outages` are those that last.
+
+        The default of `title` is that of the action.
+        """
         outages: list[OutageSpan] = []
         for outage in (*self._outages, *open_outages):
             if outages and outages[-1].overlaps(outage):
@@ -286,7 +290,7 @@ class RecordBuilder:
         points = () if self._curve is None else self._curve.points()
         return Record(
             ref=ref,
-            title=shortened(one_line(ref) if action is None else action.title),
+            title=shortened(title or (one_line(ref) if action is None else action.title)),
             began=self._wall,
             elapsed=self._since(now),
             polls=polls,

@@ -27,8 +27,20 @@ class ReferenceKind(enum.StrEnum):
     IMPORT = "import"
     BACKUP = "backup"
     BDB = "bdb"
+    BOOTSTRAP = "bootstrap"
 
     __hash__ = str.__hash__  # of C code, unlike that of enums; references are keys of many dicts
+
+
+class Condition(enum.StrEnum):
+    """State that a wait can be for, as spelled in the run of a reference: `bdb:1@available`."""
+
+    AVAILABLE = "available"  # a database that serves requests
+    IN_SYNC = "in-sync"  # a database whose Replica Of sources are all in sync
+    REPLICATING = "replicating"  # an Active-Active database whose links are all up
+    QUIET = "quiet"  # a cluster on which no work is under way
+    HEALTHY = "healthy"  # a cluster that may be upgraded, node by node
+    IDLE = "idle"  # a node that answers, and whose bootstrap has not begun
 
 
 class ListKind(enum.StrEnum):
@@ -39,6 +51,9 @@ class ListKind(enum.StrEnum):
     CLUSTER = "cluster actions"
     CRDBS = "CRDB tasks"
     BDBS = "databases"
+    BOOTSTRAPS = "bootstraps"  # this and the next two are asked for one by one
+    CRDB_HEALTH = "health reports"
+    CLUSTER_STATE = "states of the cluster"
 
 
 _LIST_KINDS: Final[Mapping[ReferenceKind, ListKind]] = MappingProxyType({
@@ -50,6 +65,15 @@ _LIST_KINDS: Final[Mapping[ReferenceKind, ListKind]] = MappingProxyType({
     ReferenceKind.IMPORT: ListKind.BDBS,
     ReferenceKind.BACKUP: ListKind.BDBS,
     ReferenceKind.BDB: ListKind.BDBS,
+    ReferenceKind.BOOTSTRAP: ListKind.BOOTSTRAPS,
+})  # fmt: skip
+_CONDITION_LISTS: Final[Mapping[Condition, ListKind]] = MappingProxyType({
+    Condition.AVAILABLE: ListKind.BDBS,
+    Condition.IN_SYNC: ListKind.BDBS,
+    Condition.REPLICATING: ListKind.CRDB_HEALTH,
+    Condition.QUIET: ListKind.CLUSTER_STATE,
+    Condition.HEALTHY: ListKind.CLUSTER_STATE,
+    Condition.IDLE: ListKind.BOOTSTRAPS,
 })  # fmt: skip
 
 TRANSFERS: Final = frozenset({ReferenceKind.EXPORT, ReferenceKind.IMPORT, ReferenceKind.BACKUP})
@@ -72,31 +96,61 @@ _DATABASE_RUN: Final = (
     rf"{GONE}(?:,{AFTER}{_KNOWN_FAILURE})?"
     rf"|(?:{AFTER}|{BUSY}|{UNCHANGED}|{LOST}|{LOST_BUSY}){_KNOWN_FAILURE}"
 )
+# The end of the node's bootstrap before the call: its state, and when it began, as far as known
+_BOOTSTRAP_RUN: Final = rf"{AFTER}(?:,[\w.+-]*)*"
+_HOST: Final = r"(?:\[[\w.:%]+\]|[\w.-]+)(?::\d{1,5})?"
+# Runs that are a condition, with its settings
+_AVAILABLE: Final = r"available(?:,lag(?:=\d{1,9})?)?"
+_HEALTHY: Final = rf"healthy(?:,ignore={_NUMBER}(?:\+{_NUMBER})*)?"
+_REPLICATING: Final = rf"replicating(?:,with={_HOST}(?:\+{_HOST})*)?"
 _PATTERNS: Final[Mapping[str, re.Pattern[str]]] = MappingProxyType({
     kind: re.compile(pattern, re.ASCII)
     for kind, pattern in {
         ReferenceKind.ACTION: rf"(?P<uid>(?s:.+?))(?:@(?P<run>bdb:{_NUMBER}))?",
         ReferenceKind.NODE: rf"(?P<uid>{_NUMBER}/[a-z_]+){_RUN}",
         ReferenceKind.CLUSTER: rf"(?P<uid>[a-z_]+){_RUN}",
-        ReferenceKind.CRDB: r"(?P<uid>(?s:.+))(?P<run>)",
+        ReferenceKind.CRDB: rf"(?P<uid>(?s:.+?))(?:@(?P<run>{_REPLICATING}))?",
         ReferenceKind.EXPORT: rf"(?P<uid>{_NUMBER}){_RUN}",
         ReferenceKind.IMPORT: rf"(?P<uid>{_NUMBER}){_RUN}",
         ReferenceKind.BACKUP: rf"(?P<uid>{_NUMBER}){_RUN}",
-        ReferenceKind.BDB: rf"(?P<uid>{_NUMBER})(?:@(?P<run>{_DATABASE_RUN}))?",
+        ReferenceKind.BDB: (
+            rf"(?P<uid>{_NUMBER})(?:@(?P<run>{_DATABASE_RUN}|{_AVAILABLE}|in-sync))?"
+        ),
+        ReferenceKind.BOOTSTRAP: rf"(?P<uid>{_HOST})(?:@(?P<run>idle|{_BOOTSTRAP_RUN}))?",
     }.items()
+})  # fmt: skip
+# References without a uid: the cluster, and the node that the client's URL names
+_WITHOUT_UID: Final[Mapping[str, re.Pattern[str]]] = MappingProxyType({
+    kind: re.compile(pattern, re.ASCII)
+    for kind, pattern in {
+        ReferenceKind.CLUSTER: rf"@(?P<run>quiet|{_HEALTHY})",
+        ReferenceKind.BOOTSTRAP: rf"(?:@(?P<run>idle|{_BOOTSTRAP_RUN}))?",
+    }.items()
+})  # fmt: skip
+_CONDITIONS: Final = MappingProxyType({condition.value: condition for condition in Condition})
+_CONDITION_KINDS: Final[Mapping[Condition, ReferenceKind]] = MappingProxyType({
+    Condition.AVAILABLE: ReferenceKind.BDB,
+    Condition.IN_SYNC: ReferenceKind.BDB,
+    Condition.REPLICATING: ReferenceKind.CRDB,
+    Condition.QUIET: ReferenceKind.CLUSTER,
+    Condition.HEALTHY: ReferenceKind.CLUSTER,
+    Condition.IDLE: ReferenceKind.BOOTSTRAP,
 })  # fmt: skip
 _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _INVALID_UID: Final = re.compile("\\.{1,2}|.*[\ud800-\udfff].*", re.DOTALL)  # not for a URL path
 _SHAPES: Final = (
     "action:UID, node:UID/ACTION, cluster:ACTION, crdb:ID, export:BDB, import:BDB, backup:BDB, "
-    "bdb:UID and bdb:UID@gone"
+    "bdb:UID, bdb:UID@gone and bootstrap; bdb:UID@available, bdb:UID@in-sync, "
+    "crdb:GUID@replicating, cluster@quiet, cluster@healthy and bootstrap@idle"
 )
 
 
 class Reference(msgspec.Struct, frozen=True, gc=False):
     """Name of one piece of work: `kind:uid`, or `kind:uid@run` where runs must be distinguished.
 
-    `run` depends on the kind:
+    A state that a wait can be for has the same shape, with a `Condition` and its settings as `run`.
+    `uid` is empty for the cluster as a whole, and for the bootstrap of the node that the client's
+    URL names. Otherwise `run` depends on the kind:
 
     - action: the database that the action deletes (`bdb:1`), or empty. The cluster forgets the
       action together with the database.
@@ -104,6 +158,7 @@ class Reference(msgspec.Struct, frozen=True, gc=False):
     - export, import, backup: the result before the call, and the time of the call.
     - bdb: empty, or `gone`, `after`, `busy`, `unchanged`, `lost` or `lost-busy`, and the failures
       before the call.
+    - bootstrap: empty, or `after` and the end of the bootstrap before the call.
     """
 
     kind: ReferenceKind
@@ -111,13 +166,32 @@ class Reference(msgspec.Struct, frozen=True, gc=False):
     run: str = ""
 
     @property
+    def condition(self) -> Condition | None:
+        """The state that the reference stands for, or None if it names work."""
+        condition = _CONDITIONS.get(self.run.partition(",")[0])
+        if condition is None or _CONDITION_KINDS[condition] is not self.kind:
+            return None
+        return None if self.kind is ReferenceKind.CLUSTER and self.uid else condition
+
+    @property
+    def settings(self) -> str:
+        """The settings of the condition: `lag=100`, `ignore=2+3`, `with=HOST+HOST` or empty."""
+        return self.run.partition(",")[2]
+
+    @property
     def list_kind(self) -> ListKind:
         """The list that holds the work."""
+        if self.run and (condition := self.condition) is not None:
+            return _CONDITION_LISTS[condition]
         return _LIST_KINDS[self.kind]
 
     @property
     def name(self) -> str:
         """The name in errors, which is the `uid` of the `Action`."""
+        if self.condition is not None:
+            return str(self)
+        if not self.uid:
+            return self.kind.value
         return self.uid if self.kind in _OPAQUE_UIDS else f"{self.kind}:{self.uid}"
 
     @property
@@ -158,7 +232,8 @@ class Reference(msgspec.Struct, frozen=True, gc=False):
         return known if is_known else None
 
     def __str__(self) -> str:
-        return f"{self.kind}:{self.uid}" + (f"@{self.run}" if self.run else "")
+        uid = f":{self.uid}" if self.uid else ""
+        return f"{self.kind}{uid}" + (f"@{self.run}" if self.run else "")
 
 
 def action_uid(text: str) -> str:
@@ -178,13 +253,16 @@ def parse_reference(text: str) -> Reference:
     """
     if not isinstance(text, str):
         raise UsageError(f"{text!r} is not a reference such as action:UID or crdb:ID")
+    if (without_uid := _parse_without_uid(text.strip())) is not None:
+        return without_uid
     word, colon, rest = text.partition(":")
     if not colon:
         word, rest = ReferenceKind.ACTION.value, text
     word = word.strip()
     pattern = _PATTERNS.get(word)
     match = pattern.fullmatch(rest.strip()) if pattern else None
-    if match is None or _INVALID_UID.fullmatch(match["uid"]):
+    is_incomplete = not colon and rest.strip().partition("@")[0] in _WITHOUT_UID
+    if match is None or is_incomplete or _INVALID_UID.fullmatch(match["uid"]):
         raise UsageError(f"{text!r} is not a reference: there are {_SHAPES}")
     kind, uid = ReferenceKind(word), match["uid"]
     return Reference(
@@ -192,7 +270,18 @@ def parse_reference(text: str) -> Reference:
     )
 
 
+def _parse_without_uid(text: str) -> Reference | None:
+    """Parse `cluster@healthy`, `bootstrap` and the like; return None for any other text."""
+    for kind, pattern in _WITHOUT_UID.items():
+        match = pattern.fullmatch(text.removeprefix(kind)) if text.startswith(kind) else None
+        if match is not None:
+            return Reference(ReferenceKind(kind), "", match["run"] or "")
+    return None
+
+
 def is_reference(text: str) -> bool:
-    """Return True for a text that begins like a reference with a kind: `node:`, `crdb:` ..."""
+    """Return True for a text that begins like a reference: `node:`, `crdb:`, `cluster@` ..."""
     word, colon, _ = text.partition(":")
-    return bool(colon) and word.strip() in _PATTERNS
+    if colon and word.strip() in _PATTERNS:
+        return True
+    return text.strip().partition("@")[0] in _WITHOUT_UID

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from .redaction import Secret
 
+_UNAVAILABLE: Final = 503
 _NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
@@ -30,7 +31,8 @@ class Request(NamedTuple):
 
     Errors quote the cluster's words only if they are `quotable`, and otherwise its error code, and
     without the `secrets` that the body holds. Only a GET, or what is `repeatable`, is sent again
-    after a failure that may have come after its execution.
+    after a failure that may have come after its execution. A 503 is the answer to a request, and no
+    failure, if `is_answer` is given and true of its body.
     """
 
     method: str
@@ -43,6 +45,13 @@ class Request(NamedTuple):
     quotable: bool = True
     secrets: tuple[Secret, ...] = ()
     repeatable: bool = False
+    is_answer: Callable[[bytes], bool] | None = None
+
+    def is_answered_by(self, reply: Reply) -> bool:
+        """Return True if a reply is for the decoder: a success, a 404, or a 503 that says more."""
+        if reply.status == _UNAVAILABLE and self.is_answer is not None:
+            return self.is_answer(reply.body)
+        return 200 <= reply.status < 300 or reply.status == 404
 
     @property
     def is_write(self) -> bool:

@@ -165,10 +165,12 @@ class Transport:
         decode: Callable[[Reply], _T],
         query: str = "",
         gate: Gate | None = None,
+        is_answer: Callable[[bytes], bool] | None = None,
     ) -> Coroutine[object, object, _T]:
         """GET `path` from any node, and return what `decode` makes of the reply.
 
         `decode` takes a reply of status 2xx or 404, and raises `UnreadableReply` if it is unusable.
+        Where the API documents 503 as an answer, `is_answer` tells by its body that it is one.
         After a transient failure the next node is asked that has not failed since the last usable
         answer: a lost connection, no answer in time, 408, 429, 5xx except 501 and 505, an unusable
         reply, a redirect that leads nowhere, and credentials that another node has accepted.
@@ -180,7 +182,7 @@ class Transport:
         errors of the caller's `token=`.
         """
         slots = self._call_slots if gate is None else self._poll_slots
-        request = _get_request(path, query, permission)
+        request = _get_request(path, query, permission, is_answer)
         return self._request(request, decode, gate, slots, self._get_headers)
 
     def send(self, request: Request) -> Coroutine[object, object, Reply]:
@@ -235,7 +237,7 @@ class Transport:
             outcome: Reply | RequestError
             try:
                 outcome = await self._exchange(chain, request, headers, gate, slots)
-                if 200 <= outcome.status < 300 or outcome.status == 404:
+                if request.is_answered_by(outcome):
                     value = decode(outcome)
                     self.has_answered = self._knows_credentials = True
                     if nodes.failed or attempts is not None:
@@ -519,8 +521,10 @@ _NOT_RESENT: Final = (_without_resending,)
 
 
 @lru_cache(1024)  # a wait sends the same request again and again
-def _get_request(path: str, query: str, permission: str) -> Request:
-    return Request("GET", path, query, permission=permission)
+def _get_request(
+    path: str, query: str, permission: str, is_answer: Callable[[bytes], bool] | None
+) -> Request:
+    return Request("GET", path, query, permission=permission, is_answer=is_answer)
 
 
 @lru_cache(1024)  # likewise

@@ -599,7 +599,7 @@ class Poller:
         waiters = self._served_by(request)
         for waiter in waiters:
             waiter.state.unverified = None
-            waiter.state.schedule.on_no_answer(now)
+            waiter.state.active_schedule.on_no_answer(now)
         self._registry.unverified.pop(tracked, None)
         outage = tracked.outage
         is_alone = others_answered or (outage is not None and self._answered_at >= outage.began)

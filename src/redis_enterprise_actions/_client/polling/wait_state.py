@@ -11,10 +11,17 @@ import logging
 import math
 from copy import copy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypedDict, TypeVar
+
+from msgspec import structs
 
 from redis_enterprise_actions._client.pacing.retry import NEVER_REACHED
-from redis_enterprise_actions._client.pacing.schedules import TICK, AimedSchedule, schedule_for
+from redis_enterprise_actions._client.pacing.schedules import (
+    TICK,
+    AimedSchedule,
+    every,
+    schedule_for,
+)
 from redis_enterprise_actions._model.action import (
     Ambiguity,
     AmbiguousAnswer,
@@ -38,24 +45,29 @@ from redis_enterprise_actions._model.errors import (
 from redis_enterprise_actions._model.outcome import Outcome
 from redis_enterprise_actions._model.record import RecordBuilder, with_message, with_record
 from redis_enterprise_actions._model.reference import ReferenceKind
-from redis_enterprise_actions._model.text import shortened
+from redis_enterprise_actions._model.text import duration_text, shortened
 
 from .answer_history import GONE_CONFIRMATION, AnswerHistory
 
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from tenacity.wait import WaitBaseT
 
+    from redis_enterprise_actions._client.pacing.schedules import Schedule
     from redis_enterprise_actions._model.action import Action
     from redis_enterprise_actions._model.record import FinishedAction, Record
     from redis_enterprise_actions._model.reference import Reference
 
+    from .answer_history import Resolved
     from .outages import Outage
 
 _log = logging.getLogger(__name__)
 
+_LOOKS: Final = 10  # polls, about, while a condition has to hold
+_SHORTEST_LOOK: Final = 1.0  # seconds between them, at least
 CLOSE_TO_LIMIT: Final = 0.5  # seconds; a poll due this shortly before a limit is made at it
 _MAX_LOGGED: Final = 1000  # characters of an action with an unknown status
 
@@ -70,7 +82,8 @@ _ERRORS: Final[dict[Phase, type[WaitError]]] = {
 class Limits:
     """Time limits of one wait, in seconds; `inf` for none.
 
-    With `ends_early`, a cluster that was never reached ends the wait after ten seconds.
+    With `ends_early`, a cluster that was never reached ends the wait after ten seconds. A condition
+    has to stay true for `hold`.
     """
 
     timeout: float = math.inf
@@ -78,6 +91,19 @@ class Limits:
     outage_timeout: float = 300.0
     not_found_grace: float = 10.0
     ends_early: bool = False
+    hold: float = 0.0
+
+
+class Goal(NamedTuple):
+    """End of a wait that is not the end of the work.
+
+    `is_reached` ends the wait as soon as it is true of an unfinished action. After the work has
+    completed, the wait goes on for the condition whose reference `next_reference` returns.
+    """
+
+    name: str = ""
+    is_reached: Callable[[Action], object] | None = None
+    next_reference: Callable[[Action], Reference] | None = None
 
 
 class Verdict(enum.Enum):
@@ -86,7 +112,7 @@ class Verdict(enum.Enum):
     NOTHING = enum.auto()  # nothing new for the user
     UPDATE = enum.auto()  # the first answer, or a visible change
     VERIFY = enum.auto()  # `WaitState.unverified` ends the wait, unless the database tells better
-    DONE = enum.auto()  # the action has ended
+    DONE = enum.auto()  # the action has ended, or has reached the goal of the wait
 
 
 class PollCounts(Protocol):
@@ -113,19 +139,33 @@ class PollCounts(Protocol):
         """Pass the action to the waits, if the list shows a change that none of them needed."""
 
 
+class Holding:
+    """Time for which a condition has been true, from the answer that first showed it on."""
+
+    __slots__ = ("schedule", "until")
+
+    def __init__(self, since: float, hold: float, poll: WaitBaseT | None, asked_at: float) -> None:
+        self.until = since + hold
+        interval = max(_SHORTEST_LOOK, hold / _LOOKS)
+        self.schedule = schedule_for(poll or every(interval), asked_at)
+
+
 class WaitState:
     """State of one wait for one action.
 
     Times are seconds on the event loop's clock; `wall` is the wall clock at the beginning. At a
     limit (`next_limit`) the cluster is asked once more, and `check` then returns the error that
     ends the wait. `error` is that error once the wait has ended by it.
+
+    With a `goal` that has a condition, `begin_next` turns the wait to that condition once the work
+    has completed: `ref` is then that of the condition, and `work` the completed action.
     """
 
     __slots__ = (
-        *("_asked_at", "_builder", "_counts", "_finished", "_gone", "_history", "_joined_at"),
-        *("_lag_bound", "_limits", "_missing_since", "_moved_at", "_polls", "_record"),
-        *("_shown_at", "_unknown_statuses", "began", "error", "is_done"),
-        *("last_action", "outages", "ref", "schedule", "unverified"),
+        *("_asked_at", "_builder", "_counts", "_finished", "_goal", "_gone", "_history"),
+        *("_holding", "_joined_at", "_lag_bound", "_limits", "_missing_since", "_moved_at"),
+        *("_poll", "_polls", "_record", "_shown_at", "_unknown_statuses", "began", "error"),
+        *("is_done", "last_action", "outages", "ref", "schedule", "unverified", "work"),
     )
 
     def __init__(
@@ -136,10 +176,12 @@ class WaitState:
         poll: WaitBaseT | None = None,
         now: float,
         wall: datetime,
+        goal: Goal | None = None,
     ) -> None:
         self.ref = ref
         self.schedule = schedule_for(poll, now)
         self.began = now
+        self.work: Action | None = None  # the completed work, while the wait is for a condition
         self.outages: tuple[Outage, ...] = ()
         self.unverified: WaitError | None = None  # the error that the database has to confirm
         self.error: Exception | None = None
@@ -158,6 +200,9 @@ class WaitState:
         # that was seen.
         self._gone: tuple[float, float] | None = None
         self._unknown_statuses: tuple[str, ...] = ()
+        self._goal = goal
+        self._poll = poll
+        self._holding: Holding | None = None  # while the condition is true
         self._history: AnswerHistory | None = None
         if ref.kind is not ReferenceKind.ACTION:
             self._history = AnswerHistory(ref, limits.not_found_grace)
@@ -190,9 +235,21 @@ class WaitState:
         )
 
     @property
-    def has_stall_limit(self) -> bool:
-        """True if the wait has to know when the action last moved."""
-        return self._limits.stall_timeout < math.inf
+    def active_schedule(self) -> Schedule:
+        """The schedule of the next poll."""
+        return self.schedule if self._holding is None else self._holding.schedule
+
+    @property
+    def needs_changes(self) -> bool:
+        """True if the wait has to know each change of the action."""
+        is_early = self._goal is not None and self._goal.is_reached is not None
+        return is_early or self._limits.stall_timeout < math.inf
+
+    @property
+    def has_work_ended(self) -> bool:
+        """True if the work was seen to have ended, and not only a goal of the wait."""
+        last = self.last_action
+        return self.work is not None or (self.is_done and last is not None and last.phase.terminal)
 
     # --- polls ----------------------------------------------------------------------------------
 
@@ -254,19 +311,11 @@ class WaitState:
         lasts on after `Verdict.VERIFY`, until the database has answered.
         """
         self.unverified = None
-        if self._history is not None or isinstance(found, AmbiguousAnswer):
-            if self._history is None:
-                self._history = AnswerHistory(self.ref, self._limits.not_found_grace)
-            resolved = self._history.resolve(
-                found,
-                requested_at=asked_at,
-                last=self.last_action,
-                missing_since=self._missing_since,
-            )
-            if resolved is Ambiguity.REPLACED:
-                self._gone = None
-                return self._verify(ActionVanished(**self._context(now)))
-            found = resolved
+        resolved = self._resolved(found, asked_at, now)
+        if resolved is Ambiguity.REPLACED:
+            self._gone = None
+            return self._verify(ActionVanished(**self._context(now)))
+        found = resolved
         if found is None:
             if self.last_action is not None:
                 self._gone = (asked_at if self._gone is None else self._gone[0], asked_at)
@@ -282,8 +331,28 @@ class WaitState:
         for outage in self.outages:
             self.leave_outage(outage, now)
         if not self.is_done:
-            self.schedule.on_answer(found, asked_at, now, shared=shared)
+            self.active_schedule.on_answer(found, asked_at, now, shared=shared)
         return verdict
+
+    def _resolved(
+        self, found: Action | AmbiguousAnswer | None, asked_at: float, now: float
+    ) -> Resolved:
+        """Return the state of the action that an answer shows, given the answers before."""
+        if self._history is not None or isinstance(found, AmbiguousAnswer):
+            if self._history is None:
+                self._history = AnswerHistory(self.ref, self._limits.not_found_grace)
+            resolved = self._history.resolve(
+                found,
+                requested_at=asked_at,
+                last=self.last_action,
+                missing_since=self._missing_since,
+            )
+            if resolved is Ambiguity.REPLACED:
+                return resolved
+            found = resolved
+        if self._limits.hold and self.ref.condition is not None:
+            return self._held(found, asked_at, now)
+        return found
 
     def _on_action(self, found: Action, asked_at: float, now: float) -> Verdict:
         if not found.phase.terminal:
@@ -295,7 +364,9 @@ class WaitState:
         if is_update or (last is not None and has_moved(last, found)):
             self._moved_at = asked_at
             self._builder.add_answer(found, now)
-        elif self._history is not None and self._history.is_uncertain:
+        elif self._holding is not None or (
+            self._history is not None and self._history.is_uncertain
+        ):
             self._moved_at = asked_at
         elif asked_at >= self._moved_at + stall_timeout - TICK:
             return self._verify(ActionStalled(**self._context(now), stall_timeout=stall_timeout))
@@ -305,7 +376,27 @@ class WaitState:
             self._warn_of_unknown(found)
         if found.phase.terminal:
             return Verdict.DONE
+        if self._has_reached_goal(found):
+            self.is_done = True
+            return Verdict.DONE
         return Verdict.UPDATE if is_update else Verdict.NOTHING
+
+    def _has_reached_goal(self, found: Action) -> bool:
+        is_reached = None if self._goal is None else self._goal.is_reached
+        return is_reached is not None and self.work is None and bool(is_reached(found))
+
+    def _held(self, found: Action | None, asked_at: float, now: float) -> Action | None:
+        """Return the state of a condition, which is not completed before it was true for a time."""
+        if found is None or found.phase is not Phase.COMPLETED:
+            self._holding = None
+            return found
+        hold = self._limits.hold
+        if self._holding is None:
+            self._holding = Holding(now, hold, self._poll, asked_at)
+        if asked_at >= self._holding.until - TICK:
+            return found
+        state = f"to hold for {duration_text(hold)}"
+        return structs.replace(found, phase=Phase.RUNNING, state=state)
 
     def _warn_of_unknown(self, found: Action) -> None:
         """Log an unknown status, once."""
@@ -337,12 +428,14 @@ class WaitState:
     # --- outages --------------------------------------------------------------------------------
 
     def join_outage(self, outage: Outage) -> None:
-        """Record that an outage concerns this wait."""
+        """Record that an outage concerns this wait. A condition has to hold from its end on."""
+        self._holding = None
         if outage not in self.outages:
             self.outages = (*self.outages, outage)
 
     def join_cluster_outage(self, outage: Outage) -> None:
         """Record an outage of the cluster, of which its first failure of this action is a part."""
+        self._holding = None
         earlier = [each for each in self.outages if each.began < outage.began]
         self.outages = (*earlier, outage)
 
@@ -379,6 +472,8 @@ class WaitState:
                 else min(self.deadline, self._grace_end)
             )
         limit = min(self.deadline, self._moved_at + self._limits.stall_timeout)
+        if self._holding is not None:
+            limit = min(limit, self._holding.until)
         return limit if self._history is None else min(limit, self._history.decided_at)
 
     @property
@@ -398,7 +493,7 @@ class WaitState:
             return self.began
         if heard_at < self._gone_at < math.inf:
             return min(self._gone_at, self.deadline)
-        due = self.schedule.due_after(heard_at)
+        due = self.active_schedule.due_after(heard_at)
         if self.deadline - due < min(due - asked_at, CLOSE_TO_LIMIT):
             return self.deadline
         return due
@@ -464,6 +559,26 @@ class WaitState:
         unreachable.__cause__ = last
         return self._with_context(unreachable, now)
 
+    # --- the condition after the work -----------------------------------------------------------
+
+    def begin_next(self, now: float) -> bool:
+        """Go on with the condition that the goal names, if the work has completed; say whether so.
+
+        The limits of the wait hold for both. The caller adds the wait to the poller again.
+        """
+        goal, last = self._goal, self.last_action
+        if goal is None or goal.next_reference is None or self.work is not None or last is None:
+            return False
+        if self.error is not None or not self.is_done or last.phase is not Phase.COMPLETED:
+            return False
+        self.ref = goal.next_reference(last)
+        self.work, self.last_action, self.is_done = last, None, False
+        self.schedule = schedule_for(self._poll, now)
+        self._asked_at = self._moved_at = now
+        self._lag_bound = self._shown_at = self._missing_since = None
+        self._history = AnswerHistory(self.ref, self._limits.not_found_grace)
+        return True
+
     # --- the end --------------------------------------------------------------------------------
 
     def close(self, now: float) -> FinishedAction:
@@ -474,11 +589,15 @@ class WaitState:
         return self.finished_action(now)
 
     def finished_action(self, now: float) -> FinishedAction:
-        """Return the action with its record, whether it completed or failed."""
+        """Return the action with its record, whether it completed or failed.
+
+        It is that of the work, where the wait went on for a condition.
+        """
         if self.last_action is None or not self.is_done:
             raise AssertionError("the wait is not over")
         if self._finished is None:
-            self._finished = with_record(self.last_action, self._record or self.final_record(now))
+            ended = self.work or self.last_action
+            self._finished = with_record(ended, self._record or self.final_record(now))
         return self._finished
 
     def final_record(self, now: float) -> Record:
@@ -495,8 +614,10 @@ class WaitState:
                 self.error.record = record
                 self.error.record = self._record = with_message(str(self.error), record)
             else:
-                outcome = Outcome.COMPLETED if self.is_done else Outcome.INTERRUPTED
-                self._record = self._build_record(now, outcome)
+                outcome = Outcome.COMPLETED if self.has_work_ended else Outcome.REACHED
+                self._record = self._build_record(
+                    now, outcome if self.is_done else Outcome.INTERRUPTED
+                )
         return self._record
 
     def current_record(self, now: float) -> Record:
@@ -512,7 +633,16 @@ class WaitState:
             outcome=outcome,
             open_outages=[outage.to_span(since=self.began) for outage in self.outages],
             lag_bound=self._lag_bound,
+            title=self._title,
         )
+
+    @property
+    def _title(self) -> str | None:
+        """The title of the record, with the goal of the wait; None for that of the action."""
+        work = self.work or self.action
+        if self._goal is None or not self._goal.name or work is None:
+            return None
+        return f"{work.title}, until {self._goal.name}"
 
     def _failure(self, now: float) -> WaitError | None:
         """Return the error for an action that ended otherwise than completed."""

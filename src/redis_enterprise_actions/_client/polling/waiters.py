@@ -264,7 +264,7 @@ class TrackedAction:
         for waiter in self.waiters:
             state = waiter.state
             began = min(began, state.began)
-            is_heard = is_heard or waiter.every_update or state.has_stall_limit
+            is_heard = is_heard or waiter.every_update or state.needs_changes
             is_steady = is_steady and state.is_steady
         self.read_at = _NEVER if is_heard else now + (now - began) * _READ_EVERY
         if not is_steady:
@@ -361,7 +361,7 @@ class ListEndpoint:
         self._schedule_changes = self.changes
         self._schedule = SharedSchedule(
             [
-                waiter.state.schedule
+                waiter.state.active_schedule
                 for tracked in self.tracked.values()
                 if tracked.is_attached
                 for waiter in tracked.waiters

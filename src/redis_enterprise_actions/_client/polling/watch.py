@@ -57,6 +57,8 @@ async def watch(
         assert action is not None
         if on_progress is not None:
             await _run_callback(on_progress, action, state)
+        if state.begin_next(clock()):
+            waiter = Waiter(state, every_update=waiter.every_update)
         yield state.finished_action(clock()) if state.is_done else action
 
 
