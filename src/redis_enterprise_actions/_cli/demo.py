@@ -130,7 +130,7 @@ async def demonstrate() -> int:
         reporter = await stack.enter_async_context(ProgressReporter(display, log, keep_alive=60))
         await follow(
             {parse_reference(uid): client.operation(uid) for uid in uids},
-            until=StopCondition.ALL,
+            stop=StopCondition.ALL,
             options={},
             reporter=reporter,
         )

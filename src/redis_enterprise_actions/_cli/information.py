@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .parser import CommandParser
 
 _EXIT_CODES: Final = (
-    ("0", "success; of wait: all have completed, or with --any, one has"),
+    ("0", "success; of wait: all have completed or reached --until, or with --any, one has"),
     ("1", "failed, cancelled or aborted"),
     ("2", "wrong usage, or nothing to wait for"),
     ("3", "timed out, or stalled"),
@@ -40,7 +40,19 @@ _REFERENCES: Final = (
     ("backup:BDB", "the backup of a database"),
     ("bdb:UID", "a change to a database"),
     ("bdb:UID@gone", "the deletion of a database"),
+    ("bootstrap", "the bootstrap of the node that the URL names"),
+    ("bootstrap:HOST", "the bootstrap of a node, by the host of its URL"),
     ("the start of a UUID", "8 or more characters of a UID or ID, found in the cluster's list"),
+)
+_CONDITIONS: Final = (
+    ("bdb:UID@available", "the database serves requests"),
+    ("bdb:UID@available,lag=MS", "and its replicas lag behind by no more than MS milliseconds"),
+    ("bdb:UID@in-sync", "all Replica Of sources of the database are in sync"),
+    ("crdb:GUID@replicating", "all links of the Active-Active database are up"),
+    ("cluster@quiet", "no work is under way on the cluster"),
+    ("cluster@healthy", "nodes, shards and databases are as an upgrade needs them"),
+    ("cluster@healthy,ignore=UID", "and a node may be in maintenance mode"),
+    ("bootstrap@idle", "the node answers, and its bootstrap has not begun"),
 )
 _SEVERAL: Final = (
     "Of several waits, the exit code is the one that comes first in the order 1, 4, 3, 5."
@@ -118,6 +130,7 @@ def references_topic() -> str:
         '  redis-actions wait "$(redis-actions submit POST /v1/bdbs/1/upgrade --no-wait)"\n'
         "  redis-actions list | cut -f1 | redis-actions wait -",
         Table("references", _REFERENCES),
+        Table("conditions, which wait takes, too", _CONDITIONS),
         "wait - reads lines, and JSON: what list --json and submit --json print, and answers of "
         "the API.",
     )

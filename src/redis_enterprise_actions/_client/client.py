@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, overload
 
 from redis_enterprise_actions._client.config.options import options_from_env
 from redis_enterprise_actions._client.config.resolve import profile_options
+from redis_enterprise_actions._client.goals import check_goal
 from redis_enterprise_actions._client.http.connect import transport_for
 from redis_enterprise_actions._client.pacing.durations import (
     CALL_TIMEOUT,
@@ -47,7 +48,6 @@ from .operation import (
     begin,
     check_arguments,
     end_of,
-    goal_of,
     limits_of,
     wait_for_all,
 )
@@ -360,7 +360,7 @@ class ActionsClient:
         limits = limits_of(timeout, stall_timeout, outage_timeout, not_found_grace, hold)
         check_arguments(poll, on_progress, recorder)
         ref = _action_reference(uid, "wait_for({!r})")
-        state = begin(ref, limits, poll, goal_of(until, ref, limits))
+        state = begin(ref, limits, poll, check_goal(until, limits.hold, ref))
         return await end_of(state, self._parts, on_progress, recorder)
 
     def watch_action(

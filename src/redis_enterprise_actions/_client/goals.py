@@ -59,6 +59,15 @@ def parse_until(until: Until | None, ref: Reference | None) -> Goal | None:
     raise UsageError(f"until={until!r:.100} is none of {_WORDS}, state=NAME and progress=PERCENT")
 
 
+def check_goal(until: Until | None, hold: float, ref: Reference | None) -> Goal | None:
+    """Return the goal of a wait. Raises `UsageError` if it, or `hold=`, cannot work."""
+    goal = parse_until(until, ref)
+    is_condition = goal is not None and goal.next_reference is not None
+    if hold and not is_condition and (ref is None or ref.condition is None):
+        raise UsageError("a hold is for conditions, such as until='available' or bdb:1@available")
+    return goal
+
+
 def condition_after(condition: Condition, action: Action) -> Reference:
     """Return the reference of a condition of the object that an action has worked on."""
     if condition in _OF_CLUSTER:

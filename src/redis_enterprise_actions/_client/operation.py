@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from redis_enterprise_actions._client.goals import parse_until
+from redis_enterprise_actions._client.goals import check_goal
 from redis_enterprise_actions._client.pacing.durations import (
     CALL_TIMEOUT,
     DEFAULT_OUTAGE_TIMEOUT,
@@ -254,7 +254,7 @@ class Operation:
             not_found_grace = self._default_grace
         limits = limits_of(timeout, stall_timeout, outage_timeout, not_found_grace, hold)
         check_arguments(poll, on_progress, recorder)
-        goal = goal_of(until, self._ref, limits)
+        goal = check_goal(until, limits.hold, self._ref)
         if self._ref is None:
             return await self._answered_end(on_progress, recorder, goal)
         state = self._begin(self._ref, limits, poll, goal)
@@ -283,7 +283,7 @@ class Operation:
             not_found_grace = self._default_grace
         limits = limits_of(timeout, stall_timeout, outage_timeout, not_found_grace, hold)
         check_arguments(poll, on_progress, recorder)
-        goal = goal_of(until, self._ref, limits)
+        goal = check_goal(until, limits.hold, self._ref)
         if self._ref is None:
             return self._answered_updates(on_progress, recorder, goal)
         state = self._begin(self._ref, limits, poll, goal)
@@ -371,15 +371,6 @@ class Operation:
         return NothingToFollow(name, action=None, elapsed=0.0, polls=0, reason=problem)
 
 
-def goal_of(until: Until | None, ref: Reference | None, limits: Limits) -> Goal | None:
-    """Return the goal of a wait. Raises `UsageError` if it, or `hold=`, cannot work."""
-    goal = parse_until(until, ref)
-    is_condition = goal is not None and goal.next_reference is not None
-    if limits.hold and not is_condition and (ref is None or ref.condition is None):
-        raise UsageError("hold= is for conditions: it needs until=, or a reference of one")
-    return goal
-
-
 def begin(
     ref: Reference, limits: Limits, poll: WaitBaseT | None, goal: Goal | None = None
 ) -> WaitState:
@@ -456,7 +447,7 @@ def _shared_limits(
     hold: Duration = 0.0,
 ) -> Limits:
     hold_seconds = seconds(hold, "hold")
-    if hold is None or hold_seconds == math.inf:
+    if hold_seconds == math.inf:
         raise UsageError(f"hold={hold!r} is not a time for which a condition can stay true")
     return Limits(
         hold=hold_seconds,

@@ -41,6 +41,7 @@ def add_wait(command: CommandParser) -> None:
         examples=[
             'redis-actions wait "$uid" --timeout 30m --report deploy.html',
             'redis-actions wait node:1/maintenance_on crdb:"$id" export:3 --fail-fast',
+            'redis-actions wait "$uid" --until available --hold 10s',
             "redis-actions wait --status running --bdb 3 --name 'SM*' --allow-empty",
         ],
         exit_codes=WAIT_CODES,
@@ -74,6 +75,13 @@ def add_wait_options(command: CommandParser) -> None:
         ),
     ):
         limits.add_argument(name, type=parse_time, metavar="TIME", help=text)
+    text = (
+        "end at a goal: state=NAME or progress=PERCENT of the work; or go on after it until "
+        "available, in-sync, replicating, quiet or healthy"
+    )
+    limits.add_argument("--until", metavar="GOAL", help=text)
+    text = "a condition, such as available, has to stay true this long (default: 0)"
+    limits.add_argument("--hold", type=parse_time, default=0.0, metavar="TIME", help=text)
     text = "ask this often (default: when the end is due)"
     limits.add_argument("--interval", type=parse_interval, metavar="TIME", help=text)
 
@@ -122,11 +130,11 @@ def _add_stop_options(command: CommandParser) -> None:
         ("any", "stop, with 0, at the first that completes"),
     ):
         several.add_argument(
-            f"--{condition}", action="store_const", dest="until", const=condition, help=text
+            f"--{condition}", action="store_const", dest="stop", const=condition, help=text
         )
     text = "exit with 0, not 2, if there is nothing to wait for"
     group.add_argument("--allow-empty", action="store_true", help=text)
-    command.set_defaults(until="all")
+    command.set_defaults(stop="all")
 
 
 def _check_wait(args: argparse.Namespace) -> str | None:

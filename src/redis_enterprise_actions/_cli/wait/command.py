@@ -16,6 +16,7 @@ from redis_enterprise_actions._cli.listing.command import fetch_selected
 from redis_enterprise_actions._cli.listing.query import selection_from
 from redis_enterprise_actions._cli.output import print_error, print_line
 from redis_enterprise_actions._cli.reference_cache import remember
+from redis_enterprise_actions._client.goals import check_goal
 from redis_enterprise_actions._client.pacing.schedules import every
 from redis_enterprise_actions._client.polling.waiters import QUICK
 from redis_enterprise_actions._model.errors import (
@@ -97,10 +98,12 @@ async def wait(
                 if isinstance(found, RedisActionsError):
                     code = _report_failed_request(found, reporter)
                 else:
+                    for ref in found:
+                        check_goal(args.until, args.hold, ref)
                     remember(client.urls, map(str, found))
                     code = await follow(
                         {ref: client.operation(str(ref)) for ref in found},
-                        until=StopCondition(args.until),
+                        stop=StopCondition(args.stop),
                         options={**wait_options(args), "recorder": reports.recorder},
                         reporter=reporter,
                     )
@@ -151,7 +154,7 @@ async def submit(
                 ref = operation.ref
                 code = await follow(
                     {} if ref is None else {parse_reference(ref): operation},
-                    until=StopCondition.ALL,
+                    stop=StopCondition.ALL,
                     options={**wait_options(args), "recorder": reports.recorder},
                     reporter=reporter,
                 )
@@ -160,7 +163,12 @@ async def submit(
 
 def wait_options(args: argparse.Namespace) -> WaitOptions:
     """Return the options that the arguments set, as `Operation.wait` takes them."""
-    options: WaitOptions = {"timeout": args.timeout, "stall_timeout": args.stall_timeout}
+    options: WaitOptions = {
+        "timeout": args.timeout,
+        "stall_timeout": args.stall_timeout,
+        "until": args.until,
+        "hold": args.hold,
+    }
     if args.outage_timeout is not None:
         options["outage_timeout"] = args.outage_timeout
     if args.not_found_grace is not None:

@@ -19,9 +19,10 @@ from redis_enterprise_actions._model.errors import (
     WaitError,
 )
 from redis_enterprise_actions._model.outcome import Outcome
-from redis_enterprise_actions._model.record import age_at_end, already_ended_text, without_record
-from redis_enterprise_actions._model.text import duration_text, one_line
+from redis_enterprise_actions._model.record import already_ended_text, without_record
+from redis_enterprise_actions._model.text import duration_text
 
+from .end_text import completed_text, goal_text
 from .events import AbandonedEvent, ChangeEvent, SummaryEvent, WaitEndEvent, WaitsStartedEvent
 
 
@@ -58,6 +59,8 @@ class WaitOptions(TypedDict, total=False):
     stall_timeout: float | None
     outage_timeout: float | None
     not_found_grace: float
+    until: str | None
+    hold: float
     recorder: Recorder | None
 
 
@@ -87,11 +90,11 @@ class StopCondition(enum.StrEnum):
 async def follow(
     operations: Mapping[Reference, Operation],
     *,
-    until: StopCondition,
+    stop: StopCondition,
     options: WaitOptions,
     reporter: ProgressReporter,
 ) -> int:
-    """Follow operations until `until` is met or all have ended; return the exit code.
+    """Follow operations until `stop` is met or all have ended; return the exit code.
 
     The end of each wait is reported, also if this is cancelled or the display fails. The work on
     the cluster goes on. The message of a cancellation, if it is an int, is the exit code.
@@ -106,8 +109,8 @@ async def follow(
     why: str | None = None
     exit_code = 0
     try:
-        why = await _wait_until(until, tasks, codes)
-        exit_code = until.exit_code(set(codes.values()))
+        why = await _wait_until(stop, tasks, codes)
+        exit_code = stop.exit_code(set(codes.values()))
     except BaseException as error:
         why, exit_code = early_end(error, reporter)
         raise
@@ -145,7 +148,7 @@ def early_end(error: BaseException, reporter: ProgressReporter) -> tuple[str, in
 
 
 async def _wait_until(
-    until: StopCondition, tasks: set[asyncio.Task[None]], codes: Mapping[Reference, int]
+    stop: StopCondition, tasks: set[asyncio.Task[None]], codes: Mapping[Reference, int]
 ) -> str | None:
     """Wait until enough tasks have ended; return why that is not all of them, or None."""
     pending = tasks
@@ -153,7 +156,7 @@ async def _wait_until(
         ended, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
         for task in ended:
             task.result()
-        why = until.stop_reason(set(codes.values()))
+        why = stop.stop_reason(set(codes.values()))
         if why is not None and pending:
             return why
     return None
@@ -169,19 +172,17 @@ async def _follow_one(
 
     with_progress: WaitOptions = {**options, "on_progress": on_progress}
     result: FinishedAction | WaitError | RequestError
+    seen: Action | None
     try:
         result = await operation.wait(**with_progress)
     except (WaitError, RequestError) as error:
         result = error
     already_ended = None if result.record is None else already_ended_text(result.record)
     if isinstance(result, Action):
-        age = age_at_end(result, result.record)
-        about = "" if age is None else f", about {duration_text(age)} after it was created"
-        waited = f"completed after {duration_text(result.record.elapsed)}{about}"
-        message = f"{result.title} [{one_line(ref.name)}] {already_ended or waited}"
+        message = completed_text(ref, result, options.get("until"))
+        outcome, seen = result.record.outcome, without_record(result)
     else:
-        message = str(result)
-    outcome = Outcome.of(result)
+        message, outcome, seen = str(result), result.outcome, result.action
     reporter.report(
         WaitEndEvent(
             **reporter.event_time(),
@@ -190,20 +191,20 @@ async def _follow_one(
             outcome=outcome.value,
             exit_code=outcome.exit_code,
             message=message,
-            action=without_record(result) if isinstance(result, Action) else result.action,
+            action=seen,
             already_over=already_ended is not None,
-            reason=_reason(result),
+            reason=_reason(result, options),
         )
     )
     return outcome.exit_code
 
 
-def _reason(result: FinishedAction | WaitError | RequestError) -> str | None:
+def _reason(result: FinishedAction | WaitError | RequestError, options: WaitOptions) -> str | None:
     """Return in a few words why a wait did not end well, or how the action stood."""
     reason: str | None
     match result:
         case Action():
-            reason = None
+            reason = goal_text(result.record, options.get("until"))
         case ActionFailed() | ActionCancelled() | ActionAborted():
             reason = None if result.action is None else result.action.reason
         case ActionNotFound():

@@ -84,7 +84,7 @@ class PlainDisplay(LineDisplay):
                 self._write_end(one_line(event.ref))
         elif isinstance(event, WaitEndEvent | AbandonedEvent):
             self._write_end(self._end_line(event, progress))
-            if self._write_name is not None and end_row(event).outcome is Outcome.COMPLETED:
+            if self._write_name is not None and not end_row(event).outcome.exit_code:
                 self._write_name(one_line(event.ref or ""))
         elif isinstance(event, SummaryEvent):
             if event.why is not None or sum(event.ended.values()) + event.left != 1:

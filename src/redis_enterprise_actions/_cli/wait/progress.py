@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from redis_enterprise_actions._model.action import Kind
 from redis_enterprise_actions._model.record import already_text
 from redis_enterprise_actions._model.text import duration_text, one_line
 
@@ -75,6 +76,12 @@ class WaitProgress:
         return title_of(self.ref, self.action)
 
     @property
+    def open_reference(self) -> str:
+        """The reference of what has not ended: of the condition, once the work has completed."""
+        is_condition = self.action is not None and self.action.kind is Kind.CONDITION
+        return self.action.uid if self.action is not None and is_condition else self.ref
+
+    @property
     def summary(self) -> str:
         """State of the action in one line."""
         if self.action is None:
@@ -128,7 +135,10 @@ class Progress:
     def work_goes_on(self) -> bool:
         """True if work was seen that had not ended when it was last seen."""
         actions = [wait.action for wait in self.waits.values()]
-        return any(action is not None and not action.phase.terminal for action in actions)
+        return any(
+            action is not None and not action.phase.terminal and action.kind is not Kind.CONDITION
+            for action in actions
+        )
 
     @property
     def pending(self) -> list[WaitProgress]:

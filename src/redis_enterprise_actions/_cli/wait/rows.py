@@ -67,8 +67,8 @@ def summary_text(summary: SummaryEvent, progress: Progress) -> str:
     """Return the summary: the counts, the exit code, and how to wait for what has not ended."""
     text = f"{format_summary(summary)} (exit code {summary.exit_code})"
     open_waits = [
-        ref
-        for ref, wait in progress.waits.items()
+        wait.open_reference
+        for wait in progress.waits.values()
         if not isinstance(wait.end, WaitEndEvent) or wait.end.exit_code in _MAY_GO_ON
     ]
     if not open_waits:
