@@ -151,11 +151,11 @@ def test_css_classes() -> None:
     """Each outcome is good, bad or open; it is open if the work may go on."""
     classes = {outcome: css_class(outcome) for outcome in Outcome}
 
-    assert classes[Outcome.COMPLETED] == "good"
+    assert classes[Outcome.COMPLETED] == classes[Outcome.REACHED] == "good"
     assert {outcome for outcome, css in classes.items() if css == "open"} == {
         *(Outcome.INTERRUPTED, Outcome.UNDER_WAY, Outcome.TIMED_OUT, Outcome.STALLED)
     }
-    assert list(classes.values()).count("bad") == len(Outcome) - 5
+    assert list(classes.values()).count("bad") == len(Outcome) - 6
 
 
 def test_label_before_outage() -> None:

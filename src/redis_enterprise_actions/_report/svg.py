@@ -118,7 +118,7 @@ def escaped(text: str) -> str:
 
 def css_class(outcome: Outcome) -> str:
     """Return the CSS class of an outcome: `good`, `bad` or `open`."""
-    if outcome is Outcome.COMPLETED:
+    if outcome in {Outcome.COMPLETED, Outcome.REACHED}:
         return "good"
     gave_up = outcome in {Outcome.TIMED_OUT, Outcome.STALLED}  # the work may go on
     return "bad" if outcome.is_error and not gave_up else "open"

@@ -807,8 +807,8 @@ def test_default_options() -> None:
     """By default a wait has no limits, the output is `auto`, and all waits are followed."""
     args = parse_arguments(["wait", "x"])
 
-    assert wait_options(args) == {"timeout": None, "stall_timeout": None}
-    assert (args.output, args.keep_alive, args.until) == ("auto", 60, StopCondition.ALL)
+    assert wait_options(args) == {"timeout": None, "stall_timeout": None, "until": None, "hold": 0}
+    assert (args.output, args.keep_alive, args.stop) == ("auto", 60, StopCondition.ALL)
     assert (args.report, args.hook) == ([], None)
 
 
@@ -816,7 +816,7 @@ def test_options_of_limits() -> None:
     """Each limit becomes an option of the wait; the interval becomes its schedule."""
     args = parse_arguments([
         *("wait", "x", "--timeout", "1h", "--stall-timeout", "90", "--outage-timeout", "5m"),
-        *("--not-found-grace", "2s", "--interval", "7s"),
+        *("--not-found-grace", "2s", "--interval", "7s", "--until", "quiet", "--hold", "30s"),
     ])  # fmt: skip
     options = wait_options(args)
 
@@ -826,4 +826,6 @@ def test_options_of_limits() -> None:
         "stall_timeout": 90,
         "outage_timeout": 300,
         "not_found_grace": 2,
+        "until": "quiet",
+        "hold": 30,
     }

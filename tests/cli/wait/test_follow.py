@@ -37,6 +37,7 @@ MODES = ["plain", "json", "github", "gitlab", "rich"]
 # An action of the cluster, options of the command, the outcome and the exit code.
 ENDS = [
     (Plan(duration=5), [], "completed", 0),
+    (Plan(duration=60), ["--until", "progress=20"], "reached", 0),
     (Plan(duration=5, outcome="failed", error="no room"), [], "failed", 1),
     (Plan(duration=5, outcome="cancelled"), [], "cancelled", 1),
     (Plan(duration=5, outcome="aborted"), [], "aborted", 1),
