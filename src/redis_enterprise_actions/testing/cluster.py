@@ -20,6 +20,7 @@ from .routes.cluster import ClusterRoutes
 from .routes.crdbs import CrdbRoutes
 from .routes.database_actions import DatabaseActionRoutes
 from .routes.databases import DatabaseRoutes
+from .routes.modules import ModuleRoutes
 from .routes.node_actions import ClusterActionRoutes, NodeActionRoutes
 from .routes.nodes import NodeRoutes
 from .routes.shards import ShardRoutes
@@ -42,6 +43,7 @@ from .state.actions import (
 from .state.bootstrap import BootstrapPlan, Bootstraps, BootstrapState, Downtime
 from .state.crdbs import CLUSTERS, RESULT_TTL, CrdbRegistry, FakeCrdbTask
 from .state.databases import DatabaseRegistry, FakeDatabase, Transfer
+from .state.modules import ModuleRegistry
 from .state.node_actions import ClusterActionName, NodeActionName, NodeActionRegistry
 
 
@@ -90,6 +92,8 @@ class FakeCluster:
 
     - `redirect_to`: a base URL, such as "https://10.0.0.7:9443", that redirects name in place of
       the primary's.
+    - `allow_modules_upload`: user-defined modules are accepted; otherwise the answer is 403. The
+      default is True before 8.2, and False from then on.
     - `bare_node_actions`: GET /v1/nodes/actions answers a bare array instead of an object with
       one; which of them is right is not known. The default is False.
     - `bare_crdb_tasks`: GET /v1/crdb_tasks answers a bare array, as documented, instead of
@@ -134,6 +138,7 @@ class FakeCluster:
         self.token_ttl = token_ttl
         self.redirect_to: str | None = None
         self.requests: list[SeenRequest] = []
+        self.allow_modules_upload = not is_since(version, "8.2")
         self.bare_node_actions = False
         self.bare_crdb_tasks = True
         self.not_cancellable: set[str] = set()
@@ -143,6 +148,7 @@ class FakeCluster:
         self._planned_calls = PlannedCalls()
         self._databases = DatabaseRegistry(self.actions, shows_transfers=has_v2)
         self.lateness = lateness
+        self._modules = ModuleRegistry(self.actions)
         self._crdbs = CrdbRegistry()
         context = None if self._tls is None else self._tls.context
         self._nodes = NodeServers(nodes, port=port, app=self._app, tls=context)
@@ -647,6 +653,7 @@ class FakeCluster:
         ShardRoutes(databases, node_actions, plans, version=version).add_to(app)
         NodeActionRoutes(self, node_actions, plans).add_to(app)
         NodeRoutes(self, nodes, node_actions, databases, clock).add_to(app)
+        ModuleRoutes(self, self._modules, plans, node=node).add_to(app)
         ClusterRoutes(self, databases, clock).add_to(app)
         ClusterActionRoutes(self, nodes, node_actions, plans).add_to(app)
         CrdbRoutes(self, self._crdbs, plans, clock).add_to(app, upgrade=is_since(version, "8.0"))

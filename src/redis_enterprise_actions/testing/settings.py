@@ -25,6 +25,7 @@ class ClusterSettings(Protocol):
     bare_crdb_tasks: bool
     not_cancellable: set[str]
     name: str
+    allow_modules_upload: bool
     requests: list[SeenRequest]
 
     @property

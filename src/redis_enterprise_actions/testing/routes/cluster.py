@@ -57,6 +57,7 @@ class ClusterRoutes:
         }
         if is_since(self._settings.version, "8.2"):
             shown["control_plane_basic_authentication"] = self._settings.basic
+            shown["allow_modules_upload"] = self._settings.allow_modules_upload
         return web.json_response(shown)
 
     async def _license(self, _: web.Request) -> web.Response:
