@@ -111,7 +111,7 @@ class ModuleRoutes:
         return web.json_response(module.to_json() | {"action_uid": module.installation.uid})
 
     async def _delete(self, request: web.Request) -> web.Response:
-        module = self._find(request, user_defined=False)
+        module = self._find(request)
         action = self._modules.delete(module, self._planned_calls.take(request))
         return web.json_response({"action_uid": action.uid})
 
@@ -131,7 +131,7 @@ class ModuleRoutes:
         return web.json_response(self._modules.define(name, version, details).to_json())
 
     async def _delete_user_defined(self, request: web.Request) -> web.Response:
-        self._modules.forget(self._find(request, user_defined=True))
+        self._modules.forget(self._find(request))
         return web.Response()
 
     async def _list_artifacts(self, _: web.Request) -> web.Response:
@@ -159,9 +159,9 @@ class ModuleRoutes:
         self._artifacts.remove((name, version))
         return web.Response()
 
-    def _find(self, request: web.Request, *, user_defined: bool) -> FakeModule:
-        """Return the module of a path; answer 404 if there is none of that kind."""
-        module = self._modules.find(request.match_info["uid"], user_defined=user_defined)
+    def _find(self, request: web.Request) -> FakeModule:
+        """Return the module of a path; answer 404 if there is none."""
+        module = self._modules.find(request.match_info["uid"])
         if module is None:
             raise error_response(404, "module_delete_failed", "no such module")
         return module

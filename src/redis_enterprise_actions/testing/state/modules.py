@@ -68,10 +68,6 @@ class FakeModule:
     installation: FakeAction | None = None
     deletion: FakeAction | None = None
 
-    @property
-    def is_user_defined(self) -> bool:
-        return self.installation is None
-
     def is_installed(self, now: float) -> bool:
         """Return True if the cluster lists the module."""
         return (self.installation is None or _has_succeeded(self.installation, now)) and not (
@@ -99,13 +95,10 @@ class ModuleRegistry:
         now = loop_time()
         return [module for module in self._modules.values() if module.is_installed(now)]
 
-    def find(self, uid: str, *, user_defined: bool | None = None) -> FakeModule | None:
-        """Return the module that is installed under a uid, of any kind by default, or None."""
+    def find(self, uid: str) -> FakeModule | None:
+        """Return the module that is installed under a uid, or None."""
         module = self._modules.get(uid)
-        if module is None or not module.is_installed(loop_time()):
-            return None
-        is_of_kind = user_defined is None or user_defined is module.is_user_defined
-        return module if is_of_kind else None
+        return module if module is not None and module.is_installed(loop_time()) else None
 
     def has(self, module_name: str, version: int) -> bool:
         """Return True if a module of that name and version is installed, or being installed."""
