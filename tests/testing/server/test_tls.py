@@ -198,6 +198,7 @@ class TestTls:
             assert (status, list(body)) == (200, ["access_token"])
             status, _ = await post(session, cluster, "refresh_jwt", b"", ssl=shown)
             assert status == 401
+            assert all(seen.has_credentials for seen in cluster.requests)
 
     async def test_no_client_certificate(self, tmp_path: Path) -> None:
         """A client without a certificate, or with one of another CA, is refused."""
