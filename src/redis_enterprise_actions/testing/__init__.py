@@ -22,20 +22,24 @@ that contains as little as possible. TLS needs trustme.
 
 Vendor pages (redis.io/docs, operate/rs/references/rest-api): requests/actions,
 requests/actions/bdb, requests/bdbs, requests/bdbs/actions, requests/bdbs/availability,
-requests/shards/actions, objects/bdb, requests/users/authorize, requests/users/refresh_jwt,
-objects/action, objects/state-machine, requests/nodes, objects/node, requests/nodes/actions,
-requests/cluster, requests/cluster/actions, requests/license, requests/crdbs, requests/crdb_tasks,
-objects/crdb_task, requests/bootstrap, objects/bootstrap, requests/modules,
-requests/modules/user-defined, objects/module.
+requests/shards, objects/shard, requests/shards/actions, objects/bdb, requests/users/authorize,
+requests/users/refresh_jwt, objects/action, objects/state-machine, requests/nodes, objects/node,
+requests/nodes/actions, requests/node_master_healthcheck, requests/cluster, requests/cluster/check,
+requests/cluster/actions, requests/license, requests/crdbs, requests/crdbs/health_report,
+requests/crdb_tasks, objects/crdb_task, requests/bootstrap, objects/bootstrap, requests/modules,
+requests/modules/user-defined, objects/module; monitoring/health-report.
 """
 
 from redis_enterprise_actions.testing.server.chaos import ChaosEpisode
 from redis_enterprise_actions.testing.settings import SeenRequest
 from redis_enterprise_actions.testing.state.actions import FakeAction, Kind, Outcome, Plan, Progress
 from redis_enterprise_actions.testing.state.bootstrap import BootstrapState, Downtime
+from redis_enterprise_actions.testing.state.crdb_instances import ConfigurationStatus, LinkStatus
 from redis_enterprise_actions.testing.state.crdbs import FakeCrdbTask
-from redis_enterprise_actions.testing.state.databases import FakeDatabase, Transfer
+from redis_enterprise_actions.testing.state.databases import FakeDatabase, SyncStatus, Transfer
+from redis_enterprise_actions.testing.state.health import NodeStatus
 from redis_enterprise_actions.testing.state.node_actions import ClusterActionName, NodeActionName
+from redis_enterprise_actions.testing.state.shards import DetailedShardStatus, ShardStatus
 
 from .cluster import FakeCluster
 from .settings import Version
@@ -45,17 +49,23 @@ __all__ = [
     "BootstrapState",
     "ChaosEpisode",
     "ClusterActionName",
+    "ConfigurationStatus",
+    "DetailedShardStatus",
     "Downtime",
     "FakeAction",
     "FakeCluster",
     "FakeCrdbTask",
     "FakeDatabase",
     "Kind",
+    "LinkStatus",
     "NodeActionName",
+    "NodeStatus",
     "Outcome",
     "Plan",
     "Progress",
     "SeenRequest",
+    "ShardStatus",
+    "SyncStatus",
     "Transfer",
     "Version",
 ]

@@ -32,7 +32,7 @@ _NO_PRIMARY: Final = {"error_code": "no_primary", "description": "the cluster ha
 _INSIDE_PORT: Final = 9443  # of the API, inside the cluster's network
 _BOOTSTRAP: Final = "/v1/bootstrap"
 # Routes on which each node answers for itself.
-_LOCAL: Final = ("/v2/local/",)
+_LOCAL: Final = ("/v1/local/", "/v2/local/")
 
 
 class NodeStates(Protocol):
