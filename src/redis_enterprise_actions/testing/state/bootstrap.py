@@ -34,7 +34,7 @@ BootstrapState: TypeAlias = Literal[
     "completed",
     "error",
 ]
-Downtime: TypeAlias = "tuple[float, float] | tuple[float, float, Literal[502, 503]]"
+Downtime: TypeAlias = tuple[float, float] | tuple[float, float, Literal[502, 503]]
 
 _WORKING: Final[Mapping[BootstrapAction, BootstrapState]] = {
     "create_cluster": "creating_cluster",
@@ -44,7 +44,7 @@ _WORKING: Final[Mapping[BootstrapAction, BootstrapState]] = {
 _ENDED: Final = frozenset({"completed", "error"})
 _INITIATED: Final = 0.1  # share of the duration until the work shows
 
-# What `error_details` holds beside `message`, for the codes whose description names a field.
+# `error_details` of the documented codes; fields beside `message` are those of their descriptions.
 _DETAILS: Final[Mapping[str, Mapping[str, object]]] = {
     "config_error": {"message": "the bootstrap configuration is wrong"},
     "connect_error": {"message": "failed to connect to the cluster"},
