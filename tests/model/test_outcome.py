@@ -21,6 +21,7 @@ from redis_enterprise_actions import (
     ClientCertificateRefused,
     ClientClosed,
     ClusterUnreachable,
+    DatabaseNotFound,
     NothingToFollow,
     Outcome,
     Phase,
@@ -55,6 +56,7 @@ TABLE = [
 ERRORS = {
     RedisActionsError: Outcome.WRONG_USAGE,
     UsageError: Outcome.WRONG_USAGE,
+    DatabaseNotFound: Outcome.NOT_FOUND,
     ClientClosed: Outcome.WRONG_USAGE,
     CancelNotSupported: Outcome.WRONG_USAGE,
     RequestError: Outcome.UNREACHABLE,
