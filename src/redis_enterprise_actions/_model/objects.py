@@ -5,7 +5,7 @@ Vendor pages: objects/bdb, objects/node, objects/crdb.
 
 from __future__ import annotations
 
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
 import msgspec
 
@@ -26,7 +26,9 @@ class ClusterObject(msgspec.Struct, frozen=True, kw_only=True):
 
     def to_dict(self) -> dict[str, object]:
         """Return the fields as JSON has them; a secret is `***`."""
-        return cast("dict[str, object]", msgspec.to_builtins(self, enc_hook=_hidden))
+        return msgspec.json.decode(
+            msgspec.json.encode(self, enc_hook=_hidden), type=dict[str, object]
+        )
 
     def to_json(self) -> str:
         """Return the object as JSON in one line; a secret is `***`."""
@@ -36,8 +38,8 @@ class ClusterObject(msgspec.Struct, frozen=True, kw_only=True):
         return f"<{type(self).__name__} {one_line(self.title)}>"
 
 
-def _hidden(value: object) -> str:
-    return repr(cast("Secret", value))
+def _hidden(secret: object) -> str:
+    return repr(secret)
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
