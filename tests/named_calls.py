@@ -53,6 +53,7 @@ _LITERAL: Final = re.compile(r"Literal\[(.*)\]")
 _VERBS: Final = {"delete": "deletes", "flush": "deletes all data of", "remove": "removes"}
 _KINDS: Final = {
     "int": ArgumentKind.NUMBER,
+    "int | str": ArgumentKind.DATABASE,
     "str": ArgumentKind.TEXT,
     "Iterable[int | str]": ArgumentKind.TEXTS,
     "Iterable[str]": ArgumentKind.TEXTS,
@@ -76,7 +77,7 @@ def named_calls(resource: type) -> list[NamedCall]:
             verb=_VERBS.get(method.__name__),
         )
         for method, signature in signatures.items()
-        if signature.return_annotation == "Operation"
+        if re.match(r"Operation\b", signature.return_annotation)
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import pickle
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -57,6 +58,21 @@ async def test_repr(cluster: FakeCluster, options: dict[str, str]) -> None:
         parts = reachable(client)
         assert {"Transport", "Secret", "Poller"} <= {type(part).__name__ for part in parts}
         assert [part for part in parts if secrets_in(repr(part))] == []
+
+
+async def test_database_password(
+    cluster: FakeCluster, client: ActionsClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Only `reveal` shows the password of a database: no text, JSON, pickle or log record does."""
+    caplog.set_level(0)
+    config = {"name": "cache", "memory_size": 2**30, "authentication_redis_pass": DATABASE_SECRET}
+    database = await (await client.databases.create(config)).result()
+    found = [database, *await client.databases.list_all(), await client.databases.get("name:cache")]
+    texts = [f"{each!r} {each} {each.to_json()} {each.to_dict()}" for each in found]
+
+    assert {each.password and each.password.reveal() for each in found} == {DATABASE_SECRET}
+    assert secrets_in("".join(texts) + caplog.text + repr(pickle.dumps(found))) == []
+    assert all("***" in text for text in texts)
 
 
 @pytest.mark.parametrize(

@@ -18,11 +18,16 @@ from redis_enterprise_actions import (
     CancelNotSupported,
     ClientClosed,
     ClusterUnreachable,
+    Crdb,
+    Database,
+    Endpoint,
     Evidence,
     FinishedAction,
     Kind,
+    Node,
     Observer,
     Operation,
+    OperationResult,
     Outage,
     Outcome,
     PendingOp,
@@ -30,6 +35,7 @@ from redis_enterprise_actions import (
     Record,
     Recorder,
     RequestError,
+    Secret,
     Transition,
     WaitError,
     WaitTimeout,
@@ -126,26 +132,73 @@ async def start(client: ActionsClient, config: Mapping[str, object]) -> None:
         request_timeout=900,
     )
     assert_type(await asyncio.create_task(coming), Operation)
-    assert_type(await client.databases.create(config, busy_timeout=5), Operation)
-    assert_type(await client.databases.update(1, config, dry_run=True), Operation)
-    assert_type(await client.databases.delete(1), Operation)
+    assert_type(await client.databases.create(config, busy_timeout=5), Operation[Database])
+    assert_type(await client.databases.update(1, config, dry_run=True), Operation[Database])
+    assert_type(await client.databases.delete(1), Operation[None])
     assert_type(await client.databases.name(1), str)
     assert_type(await client.nodes.address(1), str)
     assert_type(await client.crdbs.name("guid"), str)
-    assert_type(await client.databases.upgrade(1, {"force_restart": True}), Operation)
-    assert_type(await client.databases.rebalance(1), Operation)
-    assert_type(await client.databases.export(1, {"type": "ftp", "url": "ftp://x"}), Operation)
-    assert_type(await client.databases.import_(1, [{"type": "ftp"}], {"x": False}), Operation)
-    assert_type(await client.shards.migrate([1, "2"], 3), Operation)
-    assert_type(await client.shards.fail_over(range(1, 3)), Operation)
-    assert_type(await client.nodes.maintenance_on(1, outage_timeout=60), Operation)
-    assert_type(await client.nodes.maintenance_off(1), Operation)
-    assert_type(await client.nodes.remove(3, {"wait_for_persistence": True}), Operation)
-    assert_type(await client.cluster.change_primary(2), Operation)
-    assert_type(await client.crdbs.create(config, task_id="t", result_ttl=900), Operation)
-    assert_type(await client.crdbs.update("g", config), Operation)
-    assert_type(await client.crdbs.flush("g", task_id=None), Operation)
-    assert_type(await client.crdbs.delete("g", headers={"X-Result-TTL": "60"}), Operation)
+    assert_type(await client.databases.upgrade(1, {"force_restart": True}), Operation[Database])
+    assert_type(await client.databases.rebalance(1), Operation[Database])
+    assert_type(
+        await client.databases.export(1, {"type": "ftp", "url": "ftp://x"}), Operation[Database]
+    )
+    assert_type(
+        await client.databases.import_(1, [{"type": "ftp"}], {"x": False}), Operation[Database]
+    )
+    assert_type(await client.shards.migrate([1, "2"], 3), Operation[Database | None])
+    assert_type(await client.shards.fail_over(range(1, 3)), Operation[Database | None])
+    assert_type(await client.nodes.maintenance_on(1, outage_timeout=60), Operation[Node])
+    assert_type(await client.nodes.maintenance_off(1), Operation[Node])
+    assert_type(await client.nodes.remove(3, {"wait_for_persistence": True}), Operation[None])
+    assert_type(await client.cluster.change_primary(2), Operation[Node])
+    assert_type(await client.crdbs.create(config, task_id="t", result_ttl=900), Operation[Crdb])
+    assert_type(await client.crdbs.update("g", config), Operation[Crdb])
+    assert_type(await client.crdbs.flush("g", task_id=None), Operation[Crdb])
+    assert_type(await client.crdbs.delete("g", headers={"X-Result-TTL": "60"}), Operation[None])
+
+
+async def results(client: ActionsClient, operation: Operation) -> None:
+    """Take what work has made or changed."""
+    assert_type(await operation.result(), OperationResult)
+    assert_type(await operation.result(timeout="1h"), Database | Node | Crdb | None)
+    assert_type(await (await client.databases.upgrade(1)).result(timeout=5), Database)
+    assert_type(await (await client.nodes.maintenance_on(1)).result(), Node)
+    assert_type(await (await client.crdbs.flush("g")).result(), Crdb)
+    assert_type(await (await client.shards.migrate([1], 2)).result(), Database | None)
+    deletion = await client.databases.delete(1)
+    await deletion.result()
+    checked: Operation[OperationResult] = deletion
+    changed: Operation[Database | Node | Crdb] = await client.databases.update(1, {})
+    await client.wait_for(checked, changed, deletion)
+
+
+async def objects(client: ActionsClient) -> None:
+    """Look objects up."""
+    database = await client.databases.get("name:cache")
+    assert_type(database, Database)
+    assert_type(await client.databases.get(1), Database)
+    assert_type(await client.databases.list_all(), list[Database])
+    assert_type(await client.databases.find("cache"), Database | None)
+    assert_type(await client.databases.names(), dict[int, str])
+    assert_type(await client.nodes.get(1), Node)
+    assert_type(await client.nodes.list_all(), list[Node])
+    assert_type(await client.crdbs.get("g"), Crdb)
+    assert_type(await client.crdbs.list_all(), list[Crdb])
+    assert_type(await client.crdbs.find("cache"), Crdb | None)
+    assert_type(database.uid, int)
+    assert_type(database.password, Secret | None)
+    assert_type(database.endpoints, tuple[Endpoint, ...])
+    assert_type(database.endpoints[0].host, str)
+    assert_type(database.to_dict(), dict[str, object])
+    assert_type(Secret("x").reveal(), str)
+
+
+async def named(client: ActionsClient) -> None:
+    """Give databases by their names."""
+    assert_type(await client.databases.upgrade("name:cache"), Operation[Database])
+    assert_type(await client.databases.wait_gone("name:cache"), FinishedAction)
+    assert_type(await client.list_actions(bdb_uid="name:cache"), list[Action])
 
 
 async def follow(client: ActionsClient) -> None:
@@ -223,7 +276,7 @@ def observe(client: ActionsClient, tracers: TracerProvider, meters: MeterProvide
 async def mistakes(client: ActionsClient, operation: Operation) -> None:
     """Make mistakes: mypy reports each suppression that is not needed."""
     await client.submit("POST")  # type: ignore[call-arg]
-    await client.databases.upgrade("1")  # type: ignore[arg-type]
+    await client.nodes.remove("1")  # type: ignore[arg-type]
     await client.databases.delete(1, force=True)  # type: ignore[call-arg]
     await client.databases.upgrade(1, task_id="t")  # type: ignore[call-arg]
     await client.databases.wait_export(1, settle=True)  # type: ignore[call-arg]

@@ -19,8 +19,8 @@ from redis_enterprise_actions._cli.calls.body import read_data
 from redis_enterprise_actions._cli.listing.arguments import PHASES, parse_statuses
 from redis_enterprise_actions._cli.parser import CommandParser
 from redis_enterprise_actions._cli.wait.follow import StopCondition
-from redis_enterprise_actions._client.http.redaction import Secret
 from redis_enterprise_actions._model.action import Phase
+from redis_enterprise_actions._model.secret import Secret
 from redis_enterprise_actions._model.text import one_line
 from tests.conftest import examples
 from tests.secrecy import leaks_of

@@ -12,7 +12,7 @@ from redis_enterprise_actions import ActionsClient, UsageError
 from redis_enterprise_actions._cli.arguments import parse_arguments
 from redis_enterprise_actions._cli.connection import ask_password, client_from_args
 from redis_enterprise_actions._client.config.secrets import save_password
-from redis_enterprise_actions._client.http.redaction import Secret
+from redis_enterprise_actions._model.secret import Secret
 from tests.secrecy import leaks_of
 
 

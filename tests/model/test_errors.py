@@ -21,6 +21,7 @@ from redis_enterprise_actions import (
     ClientCertificateRefused,
     ClientClosed,
     ClusterUnreachable,
+    DatabaseNotFound,
     Kind,
     NothingToFollow,
     Phase,
@@ -306,6 +307,7 @@ ERRORS: list[tuple[RedisActionsError, str]] = [
         "GET /v1/bdbs/1: the answer cannot be read: not a database object",
     ),
     (UsageError("no cluster is given"), "no cluster is given"),
+    (DatabaseNotFound("cache"), "no database of the cluster has the name 'cache'"),
     (ClientClosed(), "the client is closed"),
 ]
 

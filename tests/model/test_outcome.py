@@ -21,6 +21,7 @@ from redis_enterprise_actions import (
     ClientCertificateRefused,
     ClientClosed,
     ClusterUnreachable,
+    DatabaseNotFound,
     NothingToFollow,
     Outcome,
     Phase,
@@ -56,6 +57,7 @@ TABLE = [
 ERRORS = {
     RedisActionsError: Outcome.WRONG_USAGE,
     UsageError: Outcome.WRONG_USAGE,
+    DatabaseNotFound: Outcome.NOT_FOUND,
     ClientClosed: Outcome.WRONG_USAGE,
     CancelNotSupported: Outcome.WRONG_USAGE,
     RequestError: Outcome.UNREACHABLE,

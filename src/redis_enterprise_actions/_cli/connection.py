@@ -15,8 +15,8 @@ from redis_enterprise_actions._client.client import ActionsClient
 from redis_enterprise_actions._client.config.config_file import words_of
 from redis_enterprise_actions._client.config.resolve import resolve_options
 from redis_enterprise_actions._client.config.secrets import read_secret
-from redis_enterprise_actions._client.http.redaction import Secret
 from redis_enterprise_actions._model.errors import UsageError
+from redis_enterprise_actions._model.secret import Secret
 from redis_enterprise_actions._model.text import one_line
 
 

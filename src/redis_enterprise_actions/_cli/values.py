@@ -11,3 +11,15 @@ def whole_number(text: str) -> int:
         return int(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r:.100} is not a whole number") from None
+
+
+def database(text: str) -> int | str:
+    """Return the uid of a database, or `name:NAME` unchanged."""
+    word, colon, name = text.strip().partition(":")
+    if word == "name" and colon and name.strip():
+        return text
+    try:
+        return int(text)
+    except ValueError:
+        problem = f"{text!r:.100} is neither the uid of a database nor name:NAME"
+        raise argparse.ArgumentTypeError(problem) from None

@@ -28,6 +28,7 @@ from redis_enterprise_actions._client.sources.paths import quoted_uid
 from redis_enterprise_actions._client.sources.registry import StatusSources
 from redis_enterprise_actions._client.submit.submitter import Submitter
 from redis_enterprise_actions._model.action import Action
+from redis_enterprise_actions._model.database_names import parse_any_reference
 from redis_enterprise_actions._model.errors import (
     ActionNotFound,
     RequestError,
@@ -39,7 +40,6 @@ from redis_enterprise_actions._model.reference import (
     ReferenceKind,
     action_uid,
     is_reference,
-    parse_reference,
 )
 
 from .operation import (
@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from redis_enterprise_actions._client.http.auth import TokenSource
     from redis_enterprise_actions._client.pacing.durations import Duration
     from redis_enterprise_actions._model.errors import WaitError
+    from redis_enterprise_actions._model.objects import OperationResult
     from redis_enterprise_actions._model.record import FinishedAction, Observer, Recorder
 
 
@@ -260,26 +261,28 @@ class ActionsClient:
     # --- actions --------------------------------------------------------------------------------
 
     async def list_actions(
-        self, *, bdb_uid: int | None = None, allow_partial: bool = True
+        self, *, bdb_uid: int | str | None = None, allow_partial: bool = True
     ) -> list[Action]:
         """Return all actions that the cluster knows: running, pending and remembered ones.
 
-        With `bdb_uid`, return only those on that database, of which v1 lists only the state
-        machines. Where the cluster has /v2/actions (7.22 and newer), imports, exports and backups
-        are included. If one of the two lists cannot be read, even after repetitions, the actions of
-        the other one are returned, with a warning in the log; without `allow_partial`, that is an
-        error, too. Raises `RequestError`.
+        With `bdb_uid`, a uid or `name:NAME`, return only those on that database, of which v1 lists
+        only the state machines. Where the cluster has /v2/actions (7.22 and newer), imports,
+        exports and backups are included. If one of the two lists cannot be read, even after
+        repetitions, the actions of the other one are returned, with a warning in the log; without
+        `allow_partial`, that is an error, too. Raises `RequestError`, and `UsageError` for the name
+        of no database, or of several.
 
         Source: GET /v1/actions, /v1/actions/bdb/{bdb_uid}, /v2/actions. Needs the permission
         `view_status_of_cluster_action`.
         """
         actions = self._parts.sources.actions
+        uid = None if bdb_uid is None else await self._parts.database_uid(bdb_uid)
         try:
-            return await self._parts.look(actions.list_actions, bdb_uid)
+            return await self._parts.look(actions.list_actions, uid)
         except UnreadableReply:
             if not allow_partial:
                 raise
-        return await actions.list_actions(bdb_uid, allow_partial=True)
+        return await actions.list_actions(uid, allow_partial=True)
 
     async def get_action(self, uid: str) -> Action:
         """Return one action as it is now. `uid` is an `action_uid` or a `task_id`.
@@ -495,7 +498,7 @@ class ActionsClient:
         outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
         request_timeout: Duration | None = None,
         untracked: Literal["refused", "completed"] = "refused",
-    ) -> Operation:
+    ) -> Operation[OperationResult]:
         """Send a call that starts work, and return the `Operation` to follow.
 
         `path` is quoted and begins with the API's version, as in `/v1/bdbs/1`; `params` make the
@@ -551,15 +554,18 @@ class ActionsClient:
             untracked=untracked,
         )
 
-    def operation(self, ref: str) -> Operation:
+    def operation(self, ref: str) -> Operation[OperationResult]:
         """Return the work that a reference names, to await, watch or cancel. Nothing is sent.
 
         References are `action:UID` (or the uid alone), `node:UID/ACTION`, `cluster:ACTION`,
-        `crdb:ID`, `export:BDB`, `import:BDB`, `backup:BDB`, `bdb:UID` and `bdb:UID@gone`. Those
-        from `submit` may end in `@` and a text that distinguishes their run from others. Raises
+        `crdb:ID`, `export:BDB`, `import:BDB`, `backup:BDB`, `bdb:UID` and `bdb:UID@gone`; a
+        database may be given by its name, as in `bdb:name:NAME` (see `Databases`). Those from
+        `submit` may end in `@` and a text that distinguishes their run from others. Raises
         `UsageError` for anything else.
+
+        The client asks for the uid of a named database when it first needs it, and keeps that.
         """
-        return Operation(self._parts, parse_reference(ref))
+        return Operation(self._parts, parse_any_reference(ref))
 
     async def get(self, ref: str) -> Action:
         """Look once: return the work that a reference names as it is now.

@@ -43,7 +43,7 @@ def parse_until(until: Until | None, ref: Reference | None) -> Goal | None:
     if until is None:
         return None
     if ref is not None and ref.condition is not None:
-        raise UsageError(f"until= is for work, and {ref} is a condition")
+        raise UsageError("until= is for work, and this is a condition already")
     if callable(until):
         return Goal(is_reached=until)
     if not isinstance(until, str):

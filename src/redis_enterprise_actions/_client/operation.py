@@ -8,7 +8,7 @@ from contextlib import ExitStack, aclosing, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar, cast
 
 from redis_enterprise_actions._client.goals import check_goal
 from redis_enterprise_actions._client.pacing.durations import (
@@ -21,17 +21,35 @@ from redis_enterprise_actions._client.pacing.durations import (
 )
 from redis_enterprise_actions._client.pacing.retry import retry_for
 from redis_enterprise_actions._client.polling.wait_state import Limits, WaitState
-from redis_enterprise_actions._client.polling.waiters import Waiter
+from redis_enterprise_actions._client.polling.waiters import QUICK, Waiter
 from redis_enterprise_actions._client.polling.watch import call_back, observed, watch
+from redis_enterprise_actions._client.sources.paths import checked_uid
 from redis_enterprise_actions._client.submit.request import build_request
-from redis_enterprise_actions._model.action import Action, Evidence, Kind, Phase
+from redis_enterprise_actions._client.submit.subjects import (
+    NOTHING,
+    fetch_subject,
+    subject_of_call,
+    subject_of_work,
+)
+from redis_enterprise_actions._client.wire.databases import present_state
+from redis_enterprise_actions._model.action import (
+    Action,
+    AmbiguousAnswer,
+    Evidence,
+    Kind,
+    Phase,
+)
+from redis_enterprise_actions._model.database_names import NamedReference, name_in, uid_of
 from redis_enterprise_actions._model.errors import (
     ActionNotFound,
     CancelNotSupported,
     NothingToFollow,
     RequestError,
+    RequestRejected,
+    UnreadableReply,
     UsageError,
     WaitError,
+    WaitTimeout,
 )
 from redis_enterprise_actions._model.outcome import Outcome
 from redis_enterprise_actions._model.record import Recorder, immediate_record, with_record
@@ -53,23 +71,41 @@ if TYPE_CHECKING:
     from typing import Literal, TypeAlias, TypeVarTuple
 
     from tenacity.wait import WaitBaseT
+    from typing_extensions import TypeVar as DefaultTypeVar
 
     from redis_enterprise_actions._client.goals import Until
     from redis_enterprise_actions._client.pacing.durations import Duration
     from redis_enterprise_actions._client.polling.poller import Poller
     from redis_enterprise_actions._client.polling.wait_state import Goal
     from redis_enterprise_actions._client.sources.registry import StatusSources
+    from redis_enterprise_actions._client.submit.subjects import Subject
     from redis_enterprise_actions._client.submit.submitter import Submitter
+    from redis_enterprise_actions._model.objects import OperationResult
     from redis_enterprise_actions._model.record import FinishedAction, Observer
     from redis_enterprise_actions._model.reference import Reference
 
     Untracked: TypeAlias = Literal["refused", "completed"]
     _Args = TypeVarTuple("_Args")
+    _R_co = DefaultTypeVar("_R_co", covariant=True, default=OperationResult)
+else:
+    _R_co = TypeVar("_R_co", covariant=True)
 
 _T = TypeVar("_T")
+_R = TypeVar("_R")
 
 _UNTRACKED: Final = ("refused", "completed")
 _CANCELLABLE: Final = frozenset({ReferenceKind.NODE, ReferenceKind.CLUSTER, ReferenceKind.CRDB})
+
+
+class _Start(NamedTuple):
+    """Beginning of a wait, on the loop's clock and on that of the wall."""
+
+    time: float
+    wall: datetime
+
+    @classmethod
+    def now(cls) -> _Start:
+        return cls(asyncio.get_running_loop().time(), datetime.now(UTC))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +117,21 @@ class ClientParts:
     sources: StatusSources
     observers: list[Observer] = field(default_factory=list["Observer"])
 
-    def operation(self, ref: Reference) -> Operation:
+    def operation(self, ref: Reference | NamedReference) -> Operation[OperationResult]:
         """Return the work that a reference names. Nothing is sent."""
         return Operation(self, ref)
+
+    async def database_uid(self, uid: int | str) -> int:
+        """Return the uid of a database that is given by its uid, or as `name:NAME`.
+
+        Raises `UsageError`: `DatabaseNotFound` if no database has the name; and `RequestError`.
+        """
+        name = name_in(uid)
+        return checked_uid(cast("int", uid)) if name is None else await self.uid_of(name)
+
+    async def uid_of(self, name: str) -> int:
+        """Return the uid of the database with a name; raise what `database_uid` raises."""
+        return uid_of(name, await self.look(self.sources.objects.database_names))
 
     def look(
         self, call: Callable[[*_Args], Awaitable[_T]], *args: *_Args
@@ -97,14 +145,18 @@ class ClientParts:
         path: str,
         json: object,
         *,
+        makes: type[_R] | None = None,
         params: Mapping[str, object] | None,
         headers: Mapping[str, str] | None,
         busy_timeout: Duration | None,
         outage_timeout: Duration | None,
         request_timeout: Duration | None,
         untracked: Untracked,
-    ) -> Operation:
-        """Send a call that starts work; see `ActionsClient.submit`."""
+    ) -> Operation[_R]:
+        """Send a call that starts work; see `ActionsClient.submit`.
+
+        `makes` is the type of the operation's result, where the call has only one.
+        """
         busy = seconds(busy_timeout, "busy_timeout")
         outage = seconds(outage_timeout, "outage_timeout")
         limit = None if request_timeout is None else seconds(request_timeout, "request_timeout")
@@ -123,16 +175,19 @@ class ClientParts:
         )
         started = await self.submitter.start(request, busy_timeout=busy, outage_timeout=outage)
         accepted = untracked == "completed" and not started.still_running
+        subject = subject_of_call(request.call.method, path, json, started.answer)
         return Operation(
             self,
             started.ref,
             call=f"{request.call.method} {request.call.path}",
             answer=started.answer,
             problem=None if accepted else started.problem,
+            subject=NOTHING if request.dry_run else subject,
+            makes=makes,
         )
 
 
-class Operation:
+class Operation(Generic[_R_co]):
     """Long-running work on the cluster, as `ActionsClient.submit` or a reference names it.
 
     `ref` names the work in one line of text, which `ActionsClient.operation` and the command line
@@ -143,23 +198,32 @@ class Operation:
 
     `await operation` waits with the default settings and returns the `FinishedAction`; `wait` takes
     the settings; `async for action in operation` yields each change, and failures like any other
-    end.
+    end. `await operation.result()` returns the `Database`, `Node` or `Crdb` that the work has made
+    or changed.
     """
 
-    __slots__ = ("_call", "_ended", "_parts", "_problem", "_ref", "_wait", "answer")
+    __slots__ = (
+        *("_call", "_ended", "_makes", "_named", "_parts", "_problem", "_ref", "_subject", "_wait"),
+        "answer",
+    )
 
     def __init__(
         self,
         parts: ClientParts,
-        ref: Reference | None,
+        ref: Reference | NamedReference | None,
         *,
         call: str = "",
         answer: object = None,
         problem: str | None = None,
+        subject: Subject | None = None,
+        makes: type[object] | None = None,
     ) -> None:
         self._parts = parts
-        self._ref = ref
+        self._named = ref if isinstance(ref, NamedReference) else None  # until its uid is known
+        self._ref = None if isinstance(ref, NamedReference) else ref
         self._ended = ref is None and problem is None
+        self._subject = subject
+        self._makes = makes
         self._wait: WaitState | None = None  # the latest wait
         self._call = call
         self._problem = problem
@@ -179,8 +243,12 @@ class Operation:
 
     @property
     def ref(self) -> str | None:
-        """The reference of the work, such as `action:UID` or `node:1/maintenance_on@TASK_ID`."""
-        return None if self._ref is None else str(self._ref)
+        """The reference of the work, such as `action:UID` or `node:1/maintenance_on@TASK_ID`.
+
+        A database that was given by its name has its uid there once the client has asked for it.
+        """
+        ref = self._ref or self._named
+        return None if ref is None else str(ref)
 
     @property
     def done(self) -> bool:
@@ -204,28 +272,34 @@ class Operation:
     async def get(self) -> Action:
         """Look once: return the work as it is now.
 
+        An idle database is the `Action` of one that is `active`. If a call was to change it, one
+        look does not tell whether it has: the phase is `UNKNOWN` then.
+
         Raises `ActionNotFound` if the cluster does not know the work, `RequestError`, and
         `NothingToFollow` where nothing tells its end.
         """
-        if self._ref is None:
+        clock, start, polls = asyncio.get_running_loop().time, _Start.now(), 0
+        ref = await self._resolve(start)
+        if ref is None:
             if self._problem is not None:
                 raise self._nothing_to_follow(self._problem)
             return self._answered
-        clock, ref, polls = asyncio.get_running_loop().time, self._ref, 0
-        began = clock()
 
-        def fetch() -> Awaitable[Action | None]:
+        def fetch() -> Awaitable[Action | AmbiguousAnswer | None]:
             nonlocal polls
             polls += 1
-            return self._parts.sources.fetch_certain(ref)
+            return self._parts.sources.fetch(ref)
 
         found = await retry_for(CALL_TIMEOUT, fetch)
-        if found is None:
+        if isinstance(found, Action):
+            self._ended = self._ended or found.phase.terminal
+            return found
+        action = None if found is None else present_state(found, ref)
+        if action is None:
             raise ActionNotFound(
-                ref.name, ref=self.ref, action=None, elapsed=clock() - began, polls=polls
+                ref.name, ref=self.ref, action=None, elapsed=clock() - start.time, polls=polls
             )
-        self._ended = self._ended or found.phase.terminal
-        return found
+        return action
 
     async def wait(
         self,
@@ -254,10 +328,14 @@ class Operation:
             not_found_grace = self._default_grace
         limits = limits_of(timeout, stall_timeout, outage_timeout, not_found_grace, hold)
         check_arguments(poll, on_progress, recorder)
-        goal = check_goal(until, limits.hold, self._ref)
-        if self._ref is None:
+        named = self._named
+        goal = check_goal(until, limits.hold, named.with_uid(0) if named else self._ref)
+        ref, start = self._ref, _Start.now()
+        if ref is None:
+            ref = await self._resolve(start, limits.timeout)
+        if ref is None:
             return await self._answered_end(on_progress, recorder, goal)
-        state = self._begin(self._ref, limits, poll, goal)
+        state = self._begin(ref, limits, poll, goal, start)
         return await end_of(state, self._parts, on_progress, recorder)
 
     def watch(
@@ -283,11 +361,44 @@ class Operation:
             not_found_grace = self._default_grace
         limits = limits_of(timeout, stall_timeout, outage_timeout, not_found_grace, hold)
         check_arguments(poll, on_progress, recorder)
-        goal = check_goal(until, limits.hold, self._ref)
-        if self._ref is None:
-            return self._answered_updates(on_progress, recorder, goal)
-        state = self._begin(self._ref, limits, poll, goal)
-        return self._updates(state, on_progress, recorder)
+        named = self._named
+        goal = check_goal(until, limits.hold, named.with_uid(0) if named else self._ref)
+        if self._ref is not None:
+            state = self._begin(self._ref, limits, poll, goal, _Start.now())
+            return self._updates(state, on_progress, recorder)
+        if named is not None:
+            start = _Start.now()
+            begin_wait = partial(self._begin, limits=limits, poll=poll, goal=goal, start=start)
+            return self._named_updates(begin_wait, start, limits.timeout, on_progress, recorder)
+        return self._answered_updates(on_progress, recorder, goal)
+
+    async def result(self, *, timeout: Duration | None = None) -> _R_co:
+        """Return what the work has made or changed, as it is once the work has completed.
+
+        That is a `Database`, a `Node` or a `Crdb`; or None where nothing is left, as after a
+        deletion, or where nothing tells what the work was done to. Waits with the default settings
+        and `timeout`, unless this object has seen the end, and then asks the cluster for the
+        object.
+
+        Raises what `wait` raises; `RequestError` if the object cannot be read: `RequestRejected`
+        (404) where the call was for one object, and it is gone; and `UsageError` for a dry run of
+        such a call.
+        """
+        ended = self._wait
+        if ended is None or not ended.has_work_ended:
+            action: Action = await self.wait(timeout=timeout)
+        else:
+            action = ended.work or ended.close(asyncio.get_running_loop().time())
+        subject = self._subject or subject_of_work(self._ref, action) or NOTHING
+        found = None
+        try:
+            found = await self._parts.look(fetch_subject, self._parts.sources.objects, subject)
+        except RequestRejected as error:
+            if error.status != 404 or self._makes is not None:
+                raise
+        if self._makes is not None and not isinstance(found, self._makes):
+            raise self._without_result(self._makes)
+        return cast("_R_co", found)
 
     async def cancel(self, *, force: bool = False) -> None:
         """Ask the cluster for a cancel; return once the cluster accepts it. A wait shows the end.
@@ -312,17 +423,56 @@ class Operation:
 
     @property
     def _default_grace(self) -> float:
-        is_transfer = self._ref is not None and self._ref.kind in TRANSFERS
-        return TRANSFER_GRACE if is_transfer else NOT_FOUND_GRACE
+        ref = self._ref or self._named
+        return TRANSFER_GRACE if ref is not None and ref.kind in TRANSFERS else NOT_FOUND_GRACE
+
+    async def _resolve(self, start: _Start, timeout: float = math.inf) -> Reference | None:
+        """Return the reference, with the uid of a database that was given by its name.
+
+        The list of databases may be as late after `timeout` as the last poll of a wait. Raises
+        `WaitTimeout`, `RequestError` and `UsageError`.
+        """
+        named = self._named
+        if self._ref is not None or named is None:
+            return self._ref
+        limit = None if timeout == math.inf else start.time + timeout + QUICK
+        try:
+            async with asyncio.timeout_at(limit):
+                uid = await self._parts.uid_of(named.name)
+        except TimeoutError:
+            text, elapsed = str(named), asyncio.get_running_loop().time() - start.time
+            raise WaitTimeout(
+                text, ref=text, action=None, elapsed=elapsed, polls=0, timeout=timeout
+            ) from None
+        self._ref = named.with_uid(uid)
+        return self._ref
 
     def _begin(
-        self, ref: Reference, limits: Limits, poll: WaitBaseT | None, goal: Goal | None
+        self,
+        ref: Reference,
+        limits: Limits,
+        poll: WaitBaseT | None,
+        goal: Goal | None,
+        start: _Start,
     ) -> WaitState:
         self._ended = self.done  # as an earlier wait saw
         if ref.kind is ReferenceKind.BOOTSTRAP:  # the node may still be being installed
             limits = replace(limits, ends_early=False)
-        self._wait = state = begin(ref, limits, poll, goal)
+        self._wait = state = begin(ref, limits, poll, goal, start)
         return state
+
+    async def _named_updates(
+        self,
+        begin_wait: Callable[[Reference], WaitState],
+        start: _Start,
+        timeout: float,
+        on_progress: Callable[[Action], object] | None,
+        recorder: Recorder | None,
+    ) -> AsyncGenerator[Action, None]:
+        state = begin_wait(cast("Reference", await self._resolve(start, timeout)))
+        async with aclosing(self._updates(state, on_progress, recorder)) as updates:
+            async for action in updates:
+                yield action
 
     async def _updates(
         self,
@@ -366,17 +516,29 @@ class Operation:
             await call_back(on_progress, self._answered)
         return with_record(self._answered, record)
 
+    def _without_result(self, makes: type[object]) -> UsageError | UnreadableReply:
+        """Return the error for a call of which nothing tells what it has made."""
+        if self._subject == NOTHING:
+            return UsageError(f"{self._call} was a dry run, which has no result")
+        method, _, path = self._call.partition(" ")
+        kind = makes.__name__
+        return UnreadableReply(method, path, problem=f"nothing names the {kind} that it made")
+
     def _nothing_to_follow(self, problem: str) -> NothingToFollow:
         name = self._answered.name
         return NothingToFollow(name, action=None, elapsed=0.0, polls=0, reason=problem)
 
 
 def begin(
-    ref: Reference, limits: Limits, poll: WaitBaseT | None, goal: Goal | None = None
+    ref: Reference,
+    limits: Limits,
+    poll: WaitBaseT | None,
+    goal: Goal | None = None,
+    start: _Start | None = None,
 ) -> WaitState:
-    """Return the state of a wait that begins now."""
-    now = asyncio.get_running_loop().time()
-    return WaitState(ref, limits=limits, poll=poll, now=now, wall=datetime.now(UTC), goal=goal)
+    """Return the state of a wait that begins now, or has begun at `start`."""
+    now, wall = start or _Start.now()
+    return WaitState(ref, limits=limits, poll=poll, now=now, wall=wall, goal=goal)
 
 
 async def end_of(

@@ -77,6 +77,19 @@ class UsageError(RedisActionsError, ValueError):
         return self.problem
 
 
+class DatabaseNotFound(UsageError):
+    """No database of the cluster has the name that was given in place of a uid.
+
+    No call was made, and nothing is waited for. `name` is the name.
+    """
+
+    outcome = Outcome.NOT_FOUND
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"no database of the cluster has the name {name!r}")
+        self.name = name
+
+
 class ClientClosed(RedisActionsError, RuntimeError):
     """The client, or the session that it was given, is closed."""
 

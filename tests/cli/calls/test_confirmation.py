@@ -156,6 +156,12 @@ class TestTerminal:
                 "DELETE /v1/bdbs/1",
             ),
             (
+                "databases delete name:orders",
+                "This call deletes database 1 (orders) of http",
+                "orders",
+                "DELETE /v1/bdbs/1",
+            ),
+            (
                 "crdbs flush g1",
                 "This call deletes all data of Active-Active database g1 (sessions) of http",
                 " sessions ",

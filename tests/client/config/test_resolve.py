@@ -14,7 +14,7 @@ from redis_enterprise_actions._client.config.resolve import (
     resolve_options,
 )
 from redis_enterprise_actions._client.config.secrets import save_password
-from redis_enterprise_actions._client.http.redaction import Secret
+from redis_enterprise_actions._model.secret import Secret
 from tests.secrecy import secrets_in
 
 

@@ -28,7 +28,7 @@ from redis_enterprise_actions._client.config.secrets import (
     run_password_command,
     save_password,
 )
-from redis_enterprise_actions._client.http.redaction import Secret
+from redis_enterprise_actions._model.secret import Secret
 from tests.memory_keyring import MemoryKeyring
 from tests.secrecy import leaks_of
 

@@ -19,7 +19,7 @@ from redis_enterprise_actions import (
     UnreadableReply,
 )
 from redis_enterprise_actions._client.http.messages import Request
-from redis_enterprise_actions._client.http.redaction import Secret
+from redis_enterprise_actions._model.secret import Secret
 from tests.conftest import examples, virtual_loop
 
 from .node_servers import INNER, CountingGate, Node, get, serving, transport_to

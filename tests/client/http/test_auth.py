@@ -19,7 +19,7 @@ from redis_enterprise_actions import (
     UsageError,
 )
 from redis_enterprise_actions._client.http.auth import Authenticator, StaticAuth, authenticator_for
-from redis_enterprise_actions._client.http.redaction import Secret
+from redis_enterprise_actions._model.secret import Secret
 from tests.scripted import now
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from redis_enterprise_actions._client.http.messages import Reply, Request
-from redis_enterprise_actions._client.http.redaction import Secret
+from redis_enterprise_actions._model.secret import Secret
 
 
 pytestmark = pytest.mark.core

@@ -14,7 +14,7 @@ from redis_enterprise_actions._client.http.nodes import (
     differs_by_slashes,
     moved_path,
 )
-from redis_enterprise_actions._client.http.redaction import Secret
+from redis_enterprise_actions._model.secret import Secret
 
 
 if TYPE_CHECKING:

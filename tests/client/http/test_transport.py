@@ -27,7 +27,7 @@ from redis_enterprise_actions import (
 )
 from redis_enterprise_actions._client.http import transport as transport_module
 from redis_enterprise_actions._client.http.messages import Reply, Request
-from redis_enterprise_actions._client.http.redaction import Secret
+from redis_enterprise_actions._model.secret import Secret
 from redis_enterprise_actions.testing import FakeCluster
 
 from .node_servers import CountingGate, Node, get, serving, transport_to

@@ -19,7 +19,7 @@ from redis_enterprise_actions._cli.wait.arguments import (
 
 if TYPE_CHECKING:
     from redis_enterprise_actions._cli.parser import CommandParser
-    from redis_enterprise_actions._client.http.redaction import Secret
+    from redis_enterprise_actions._model.secret import Secret
 
 SUBMIT_CODES: Final = {**WAIT_CODES, 2: "wrong usage", 8: "the answer names nothing to follow"}
 RARE_CALL_OPTIONS: Final = RARE_WAIT_OPTIONS | {
@@ -120,6 +120,6 @@ def name_and_secret(text: str) -> tuple[str, Secret]:
 
 def parse_secret(text: str) -> Secret:
     """Return a value that may be a secret."""
-    from redis_enterprise_actions._client.http import redaction  # noqa: PLC0415 - --help and Tab do not need it
+    from redis_enterprise_actions._model import secret  # noqa: PLC0415 - --help and Tab do not need it
 
-    return redaction.Secret(text)
+    return secret.Secret(text)

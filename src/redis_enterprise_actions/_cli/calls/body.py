@@ -14,7 +14,7 @@ from redis_enterprise_actions._model.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from redis_enterprise_actions._client.http.redaction import Secret
+    from redis_enterprise_actions._model.secret import Secret
 
 _MAX_DEPTH: Final = 100  # the bodies of the API are ten levels deep at most
 

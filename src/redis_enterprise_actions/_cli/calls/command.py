@@ -9,18 +9,19 @@ from redis_enterprise_actions._cli.connection import client_from_args
 from redis_enterprise_actions._cli.listing.command import print_one
 from redis_enterprise_actions._cli.output import print_error, print_line
 from redis_enterprise_actions._cli.wait.command import display_of_call, submit
-from redis_enterprise_actions._cli.wait.prefixes import resolve_prefixes
+from redis_enterprise_actions._cli.wait.prefixes import resolve_references
 from redis_enterprise_actions._cli.wait.reporter import LogCapture
 from redis_enterprise_actions._client.http.redaction import secrets_in, without_secrets
 from redis_enterprise_actions._client.submit.calls import Follow, find_rule, reason_not_followable
 from redis_enterprise_actions._client.submit.request import build_request
+from redis_enterprise_actions._model.database_names import parse_any_reference
 from redis_enterprise_actions._model.errors import (
     CancelNotSupported,
     RequestRejected,
     UsageError,
 )
 from redis_enterprise_actions._model.outcome import Outcome
-from redis_enterprise_actions._model.reference import is_reference, parse_reference
+from redis_enterprise_actions._model.reference import is_reference
 from redis_enterprise_actions._model.text import json_text, one_line
 
 from .body import read_data
@@ -29,14 +30,16 @@ from .confirmation import check_terminal, confirm, destruction_by
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Coroutine
-    from typing import Literal
+    from collections.abc import Awaitable, Callable, Coroutine
+    from typing import Literal, TypeAlias
 
     from redis_enterprise_actions._cli.execution import Execution
     from redis_enterprise_actions._client.client import ActionsClient
     from redis_enterprise_actions._client.operation import Operation
 
     from .confirmation import Destruction
+
+    Start: TypeAlias = Callable[[], Coroutine[object, object, Operation]]
 
 
 class SharedArguments(TypedDict, total=False):
@@ -98,22 +101,26 @@ def shared_arguments(args: argparse.Namespace) -> SharedArguments:
 async def make_call(
     args: argparse.Namespace,
     client: ActionsClient,
-    start: Callable[[], Coroutine[object, object, Operation]],
+    start: Start,
     log: LogCapture,
     execution: Execution,
     *,
     destruction: Destruction | None,
     is_dry: bool,
+    resolve: Callable[[Destruction], Awaitable[tuple[Start, Destruction]]] | None = None,
 ) -> int:
     """Make a call, and follow what it starts; return the exit code.
 
-    With `destruction` the user is asked first. With `is_dry` the answer is printed, and there is
+    With `destruction` the user is asked first; `resolve` returns the call and what it destroys with
+    the uid of a database in place of its name. With `is_dry` the answer is printed, and there is
     nothing to follow.
     """
     async with client:
         display = None if is_dry else display_of_call(args, client)
         if destruction is not None:
             execution.interrupted_note = lambda: "; nothing was sent"
+            if resolve is not None:
+                start, destruction = await resolve(destruction)
             await confirm(client, destruction)
             execution.interrupted_note = str
         if display is None:
@@ -147,7 +154,7 @@ def run_cancel(args: argparse.Namespace, _: Execution) -> Coroutine[object, obje
 async def _get(args: argparse.Namespace, client: ActionsClient) -> int:
     text = args.ref if is_reference(args.ref) else f"action:{args.ref}"
     async with client:
-        (ref,) = await resolve_prefixes(client, [parse_reference(text)], print_error)
+        (ref,) = await resolve_references(client, [parse_any_reference(text)], print_error)
         print_one(await client.get(str(ref)), args.output)
     return 0
 
@@ -155,7 +162,7 @@ async def _get(args: argparse.Namespace, client: ActionsClient) -> int:
 async def _cancel(args: argparse.Namespace, client: ActionsClient) -> int:
     """Cancel an operation. One that the cluster does not know, or not any more, is not found."""
     async with client:
-        (ref,) = await resolve_prefixes(client, [parse_reference(args.ref)], print_error)
+        (ref,) = await resolve_references(client, [parse_any_reference(args.ref)], print_error)
         try:
             await client.operation(str(ref)).cancel(force=args.force)
         except CancelNotSupported:

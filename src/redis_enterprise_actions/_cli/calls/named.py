@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from redis_enterprise_actions._cli.connection import client_from_args
 from redis_enterprise_actions._cli.wait.reporter import LogCapture
+from redis_enterprise_actions._model.database_names import name_in, uid_of
 from redis_enterprise_actions._model.errors import UsageError
 
 from .body import read_data
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
 
     from redis_enterprise_actions._cli.execution import Execution
-    from redis_enterprise_actions._client.http.redaction import Secret
+    from redis_enterprise_actions._model.secret import Secret
 
+    from .command import Start
     from .signatures import CallArgument, NamedCall
 
 
@@ -43,7 +45,29 @@ def run_named_call(
     start = partial(method, **values, params=dict(args.param), **shared_arguments(args))
     # The dry run of an Active-Active database is a task, which is followed.
     is_dry = bool(values.get("dry_run")) and args.resource != "crdbs"
-    return make_call(args, client, start, log, execution, destruction=destruction, is_dry=is_dry)
+
+    async def resolve(destruction: Destruction) -> tuple[Start, Destruction]:
+        argument = call.arguments[0]
+        name = (
+            name_in(cast("int | str", values[argument.name]))
+            if argument.kind is ArgumentKind.DATABASE
+            else None
+        )
+        if name is None:
+            return start, destruction
+        uid = uid_of(name, await client.databases.names())
+        return partial(start, **{argument.name: uid}), destruction._replace(uid=str(uid))
+
+    return make_call(
+        args,
+        client,
+        start,
+        log,
+        execution,
+        destruction=destruction,
+        is_dry=is_dry,
+        resolve=resolve,
+    )
 
 
 def _values(args: argparse.Namespace, call: NamedCall) -> dict[str, object]:

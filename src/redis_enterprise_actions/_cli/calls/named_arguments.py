@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from redis_enterprise_actions._cli.commands import Command, Group
 from redis_enterprise_actions._cli.durations import parse_time
 from redis_enterprise_actions._cli.help import LOCAL_CODES
-from redis_enterprise_actions._cli.values import whole_number
+from redis_enterprise_actions._cli.values import database, whole_number
 
 from .arguments import RARE_CALL_OPTIONS, SUBMIT_CODES, add_call_options, parse_secret
 from .signatures import ArgumentKind
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _JSON: Final = "JSON, or @FILE, or @- for standard input"
 _HELP: Final = {
-    "bdb_uid": "uid of the database",
+    "bdb_uid": "uid of the database, or name:NAME",
     "node_uid": "uid of the node",
     "shard_uids": "uid of a shard",
     "target_node_uid": "uid of the node that they move to",
@@ -42,6 +42,7 @@ _HELP: Final = {
 }
 _SAMPLES: Final = {
     ArgumentKind.NUMBER: "1",
+    ArgumentKind.DATABASE: "1",
     ArgumentKind.TEXT: '"$guid"',
     ArgumentKind.TEXTS: "3 4",
     ArgumentKind.OBJECT: "@file.json",
@@ -130,6 +131,8 @@ def _options_of(argument: CallArgument) -> Mapping[str, Any]:
     options["metavar"] = re.sub("_uids?$", "", argument.name).rpartition("_")[2].upper()
     if argument.kind is ArgumentKind.NUMBER:
         options["type"] = whole_number
+    elif argument.kind is ArgumentKind.DATABASE:
+        options["type"] = database
     elif argument.kind is ArgumentKind.DURATION:
         options |= {"type": parse_time, "metavar": "TIME"}
     elif argument.kind is ArgumentKind.CHOICE:

@@ -10,6 +10,7 @@ class ArgumentKind(enum.Enum):
     """Type of an argument on the command line."""
 
     NUMBER = enum.auto()
+    DATABASE = enum.auto()  # a uid, or `name:NAME`
     TEXT = enum.auto()
     TEXTS = enum.auto()
     OBJECT = enum.auto()  # JSON

@@ -28,7 +28,7 @@ CALLS: Final[Mapping[str, tuple[NamedCall, ...]]] = MappingProxyType(
                 method="update",
                 summary="Change settings of a database",
                 arguments=(
-                    CallArgument("bdb_uid", ArgumentKind.NUMBER, None, required=True),
+                    CallArgument("bdb_uid", ArgumentKind.DATABASE, None, required=True),
                     CallArgument("changes", ArgumentKind.OBJECT, "--data", required=True),
                     CallArgument("dry_run", ArgumentKind.SWITCH, "--dry-run", required=False),
                 ),
@@ -37,7 +37,7 @@ CALLS: Final[Mapping[str, tuple[NamedCall, ...]]] = MappingProxyType(
                 name="delete",
                 method="delete",
                 summary="Delete a database",
-                arguments=(CallArgument("bdb_uid", ArgumentKind.NUMBER, None, required=True),),
+                arguments=(CallArgument("bdb_uid", ArgumentKind.DATABASE, None, required=True),),
                 verb="deletes",
             ),
             NamedCall(
@@ -45,7 +45,7 @@ CALLS: Final[Mapping[str, tuple[NamedCall, ...]]] = MappingProxyType(
                 method="upgrade",
                 summary="Upgrade a database, by default to the latest version",
                 arguments=(
-                    CallArgument("bdb_uid", ArgumentKind.NUMBER, None, required=True),
+                    CallArgument("bdb_uid", ArgumentKind.DATABASE, None, required=True),
                     CallArgument("settings", ArgumentKind.OBJECT, "--data", required=False),
                 ),
             ),
@@ -54,7 +54,7 @@ CALLS: Final[Mapping[str, tuple[NamedCall, ...]]] = MappingProxyType(
                 method="rebalance",
                 summary="Distribute the shards of a database evenly over the nodes",
                 arguments=(
-                    CallArgument("bdb_uid", ArgumentKind.NUMBER, None, required=True),
+                    CallArgument("bdb_uid", ArgumentKind.DATABASE, None, required=True),
                     CallArgument("settings", ArgumentKind.OBJECT, "--data", required=False),
                     CallArgument("dry_run", ArgumentKind.SWITCH, "--dry-run", required=False),
                 ),
@@ -64,7 +64,7 @@ CALLS: Final[Mapping[str, tuple[NamedCall, ...]]] = MappingProxyType(
                 method="export",
                 summary="Export a database",
                 arguments=(
-                    CallArgument("bdb_uid", ArgumentKind.NUMBER, None, required=True),
+                    CallArgument("bdb_uid", ArgumentKind.DATABASE, None, required=True),
                     CallArgument("location", ArgumentKind.OBJECT, "--location", required=True),
                     CallArgument("settings", ArgumentKind.OBJECT, "--data", required=False),
                 ),
@@ -74,7 +74,7 @@ CALLS: Final[Mapping[str, tuple[NamedCall, ...]]] = MappingProxyType(
                 method="import_",
                 summary="Import data into a database",
                 arguments=(
-                    CallArgument("bdb_uid", ArgumentKind.NUMBER, None, required=True),
+                    CallArgument("bdb_uid", ArgumentKind.DATABASE, None, required=True),
                     CallArgument("sources", ArgumentKind.OBJECTS, "--source", required=True),
                     CallArgument("settings", ArgumentKind.OBJECT, "--data", required=False),
                 ),

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, cast
 from redis_enterprise_actions._cli.connection import settings_from_args
 from redis_enterprise_actions._client.http.connect import transport_for
 from redis_enterprise_actions._client.http.nodes import NodePool
-from redis_enterprise_actions._client.http.redaction import Secret
 from redis_enterprise_actions._model.errors import UsageError
+from redis_enterprise_actions._model.secret import Secret
 
 from .cluster_checks import ClusterChecks
 from .node_checks import NodeChecks

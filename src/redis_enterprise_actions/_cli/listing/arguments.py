@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from redis_enterprise_actions._cli.connection_options import add_connection_options
 from redis_enterprise_actions._cli.durations import parse_time
 from redis_enterprise_actions._cli.help import CLUSTER_CODES
-from redis_enterprise_actions._cli.values import whole_number
+from redis_enterprise_actions._cli.values import database, whole_number
 
 
 if TYPE_CHECKING:
@@ -81,7 +81,8 @@ def add_output_option(command: CommandParser) -> None:
 def add_filters(command: CommandParser, title: str) -> None:
     """Add the filters that `selection_from` reads."""
     filters = command.add_argument_group(title)
-    filters.add_argument("--bdb", type=whole_number, metavar="UID", help="actions on this database")
+    text = "actions on this database: its uid, or name:NAME"
+    filters.add_argument("--bdb", type=database, metavar="UID", help=text)
     filters.add_argument("--node", type=whole_number, metavar="UID", help="actions on this node")
     text = "actions with one of these statuses: running,failed"
     filters.add_argument(

@@ -13,6 +13,7 @@ import msgspec
 
 from redis_enterprise_actions._cli.action_references import short_reference_to
 from redis_enterprise_actions._cli.connection import client_from_args
+from redis_enterprise_actions._cli.database_names import resolve_selection
 from redis_enterprise_actions._cli.keys import Keyboard
 from redis_enterprise_actions._cli.output import (
     NEEDS_RICH,
@@ -86,6 +87,7 @@ async def fetch_selected(
     Prints an error for each missing list. Without `allow_partial`, a list of actions of which a
     part cannot be read is an error.
     """
+    selection = await resolve_selection(client, selection)
     query = ActionQuery(client, selection, allow_partial=allow_partial)
     actions = select(await query.fetch(), selection)
     for message in query.unavailable:
@@ -97,10 +99,10 @@ async def watch_actions(args: argparse.Namespace, client: ActionsClient) -> int:
     """Show the matching actions at intervals, until cancelled."""
     if args.once:
         return await list_actions(args, client)
-    state = WatchState(
-        cluster=" ".join(client.urls), selection=selection_from(args), interval=args.interval
-    )
     async with client:
+        selection = await resolve_selection(client, selection_from(args))
+        cluster = " ".join(client.urls)
+        state = WatchState(cluster=cluster, selection=selection, interval=args.interval)
         query, quit_key = ActionQuery(client, state.selection), asyncio.Event()
         # The live view has no room for the lines of `--verbose`.
         if (args.verbose and sys.stderr.isatty()) or not _can_draw():

@@ -36,11 +36,12 @@ _KIND_NAMES: Final = {
 class Selection(msgspec.Struct, frozen=True, kw_only=True):
     """Filters of actions. A filter that is None or empty matches every action.
 
-    `bdb` and `node` are uids, `statuses` are phases or statuses of the cluster, and `name` is a
-    pattern as in shells. Case does not matter.
+    `bdb` and `node` are uids; `bdb` may be `name:NAME` until the cluster tells the uid. `statuses`
+    are phases or statuses of the cluster, and `name` is a pattern as in shells. Case does not
+    matter.
     """
 
-    bdb: int | None = None
+    bdb: int | str | None = None
     node: int | None = None
     statuses: frozenset[str] = frozenset()
     name: str | None = None
@@ -88,7 +89,7 @@ def newest_first(actions: Iterable[Action]) -> list[Action]:
     return sorted(actions, key=sort_time, reverse=True)
 
 
-def _works_on(action: Action, object_type: str, uid: int) -> bool:
+def _works_on(action: Action, object_type: str, uid: int | str) -> bool:
     if object_type == "node" and action.node_uid == str(uid):
         return True
     return action.object_type == object_type and action.object_uid == str(uid)

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from redis_enterprise_actions._client.config.options import ClientOptions
     from redis_enterprise_actions._client.config.profiles import Profile
     from redis_enterprise_actions._client.http.messages import Reply
-    from redis_enterprise_actions._client.http.redaction import Secret
+    from redis_enterprise_actions._model.secret import Secret
 
 _SECRETS: Final = frozenset({"password", "token"})
 _PATHS: Final = frozenset({"client_cert", "client_key", "ca_cert"})

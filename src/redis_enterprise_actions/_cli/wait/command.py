@@ -36,7 +36,7 @@ from .events import SubmittedEvent, SummaryEvent, WaitEndEvent
 from .follow import StopCondition, early_end, follow
 from .hook import hook_variables, run_hook
 from .plain import JsonDisplay
-from .prefixes import resolve_prefixes
+from .prefixes import resolve_references
 from .references import parse_references, report_ended
 from .reporter import LogCapture, ProgressReporter
 
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from redis_enterprise_actions._cli.execution import Execution
     from redis_enterprise_actions._client.client import ActionsClient
     from redis_enterprise_actions._client.operation import Operation
+    from redis_enterprise_actions._model.database_names import NamedReference
     from redis_enterprise_actions._model.reference import Reference
 
     from .displays import Display
@@ -76,7 +77,7 @@ def run_wait(args: argparse.Namespace, execution: Execution) -> Coroutine[object
 async def wait(
     args: argparse.Namespace,
     client: ActionsClient,
-    refs: list[Reference],
+    refs: list[Reference | NamedReference],
     log: LogCapture,
     execution: Execution,
 ) -> int:
@@ -179,7 +180,7 @@ def wait_options(args: argparse.Namespace) -> WaitOptions:
 
 
 async def _find_references(
-    args: argparse.Namespace, client: ActionsClient, refs: list[Reference]
+    args: argparse.Namespace, client: ActionsClient, refs: list[Reference | NamedReference]
 ) -> list[Reference] | RequestError | ListTimeout:
     """Return the whole references, or those to what the filters match, or the request's error.
 
@@ -191,7 +192,7 @@ async def _find_references(
     try:
         async with asyncio.timeout(None if args.timeout is None else args.timeout + QUICK):
             if args.ref:
-                return await resolve_prefixes(client, refs, print_error)
+                return await resolve_references(client, refs, print_error)
             actions, missing = await fetch_selected(client, selection, allow_partial=False)
     except RequestError as error:
         return error

@@ -1,4 +1,4 @@
-"""Prefixes of UUIDs in place of references, and the references that they stand for."""
+"""Prefixes of UUIDs, and names of databases, and the references that they stand for."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from redis_enterprise_actions._cli.action_references import reference_to
+from redis_enterprise_actions._cli.database_names import resolve_names
 from redis_enterprise_actions._cli.listing.command import fetch_selected
 from redis_enterprise_actions._cli.listing.query import Selection
 from redis_enterprise_actions._model.action import Kind
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from redis_enterprise_actions._client.client import ActionsClient
     from redis_enterprise_actions._model.action import Action
+    from redis_enterprise_actions._model.database_names import NamedReference
     from redis_enterprise_actions._model.reference import Reference
 
 _ZEROS: Final = "00000000-0000-0000-0000-000000000000"
@@ -42,19 +44,23 @@ def is_prefix(ref: Reference) -> bool:
     )
 
 
-async def resolve_prefixes(
-    client: ActionsClient, refs: Sequence[Reference], report: Callable[[str], object]
+async def resolve_references(
+    client: ActionsClient,
+    refs: Sequence[Reference | NamedReference],
+    report: Callable[[str], object],
 ) -> list[Reference]:
     """Return references, with the whole one in place of each prefix, by the cluster's list.
 
-    `report` gets a line for each prefix. Raises `UsageError`, `PrefixNotFound` and `RequestError`.
+    Databases that are given by their names have their uids in them. `report` gets a line for each
+    prefix and name. Raises `UsageError`, `PrefixNotFound` and `RequestError`.
     """
-    if not any(map(is_prefix, refs)):
-        return list(refs)
+    whole = await resolve_names(client, refs, report)
+    if not any(map(is_prefix, whole)):
+        return whole
     actions, missing = await fetch_selected(client, Selection())
     return [
         _resolve(ref, actions, report, is_complete=not missing) if is_prefix(ref) else ref
-        for ref in refs
+        for ref in whole
     ]
 
 

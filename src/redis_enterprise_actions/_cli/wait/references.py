@@ -26,8 +26,9 @@ from redis_enterprise_actions._model.action import (
     Phase,
     phase_of,
 )
+from redis_enterprise_actions._model.database_names import NamedReference, parse_any_reference
 from redis_enterprise_actions._model.errors import UsageError
-from redis_enterprise_actions._model.reference import Reference, ReferenceKind, parse_reference
+from redis_enterprise_actions._model.reference import Reference, ReferenceKind
 
 
 if TYPE_CHECKING:
@@ -52,23 +53,27 @@ _NODE_ACTION_FIELDS: Final = ("name", "status", "task_id", "node_uid")
 class ParsedReferences(msgspec.Struct):
     """References in a text, and the number of list entries left out because they have ended."""
 
-    refs: list[Reference] = msgspec.field(default_factory=list[Reference])
+    refs: list[Reference | NamedReference] = msgspec.field(
+        default_factory=list[Reference | NamedReference]
+    )
     ended: int = 0
 
 
-def parse_references(args: Iterable[str], warn: Callable[[str], object]) -> list[Reference]:
+def parse_references(
+    args: Iterable[str], warn: Callable[[str], object]
+) -> list[Reference | NamedReference]:
     """Return the references to wait for; `-` stands for the contents of standard input.
 
     `warn` gets a line with the number of list entries that have ended and are left out.
     """
-    refs: list[Reference] = []
+    refs: list[Reference | NamedReference] = []
     for text in args:
         if text == "-":
             parsed = parse_text(_read_stdin())
             refs += parsed.refs
             report_ended(parsed.ended, warn)
         else:
-            refs.append(parse_reference(text))
+            refs.append(parse_any_reference(text))
     return refs
 
 
@@ -134,7 +139,7 @@ def _decode_json(text: str, start: int, line: int) -> tuple[object, int]:
     raise UsageError(f"standard input, line {line}: {problem}")
 
 
-def _parse_line(text: str, where: str) -> Reference:
+def _parse_line(text: str, where: str) -> Reference | NamedReference:
     """Return the reference in a text. A bare uid with blanks is refused, as it may be prose."""
     blanks = {char for char in text if char.isspace()}
     ref = _parse_or_none(text) if blanks <= ({" "} if ":" in text else set()) else None
@@ -143,9 +148,9 @@ def _parse_line(text: str, where: str) -> Reference:
     return ref
 
 
-def _parse_or_none(text: str) -> Reference | None:
+def _parse_or_none(text: str) -> Reference | NamedReference | None:
     try:
-        return parse_reference(text)
+        return parse_any_reference(text)
     except UsageError:  # which quotes the text
         return None
 

@@ -17,7 +17,7 @@ from .secrets import load_password, read_secret, run_password_command
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from redis_enterprise_actions._client.http.redaction import Secret
+    from redis_enterprise_actions._model.secret import Secret
 
     from .options import ClientOptions
     from .profiles import Profile

@@ -10,8 +10,9 @@ import stat
 import subprocess
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from redis_enterprise_actions._client.http.redaction import Secret, as_secret
+from redis_enterprise_actions._client.http.redaction import as_secret
 from redis_enterprise_actions._model.errors import UsageError
+from redis_enterprise_actions._model.secret import Secret
 
 
 if TYPE_CHECKING:

@@ -28,9 +28,8 @@ from redis_enterprise_actions._model.errors import (
     UnreadableReply,
     UsageError,
 )
+from redis_enterprise_actions._model.secret import Secret
 from redis_enterprise_actions._model.text import duration_text
-
-from .redaction import Secret
 
 
 if TYPE_CHECKING:

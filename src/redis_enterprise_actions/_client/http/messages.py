@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from .redaction import Secret
+    from redis_enterprise_actions._model.secret import Secret
 
 _UNAVAILABLE: Final = 503
 _NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})

@@ -14,8 +14,7 @@ from yarl import URL
 
 from redis_enterprise_actions._client.pacing.retry import MAX_RETRY_AFTER
 from redis_enterprise_actions._model.errors import UsageError
-
-from .redaction import Secret
+from redis_enterprise_actions._model.secret import Secret
 
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Redaction: secrets that no output shows, and texts of the cluster without such secrets."""
+"""Redaction: secrets in bodies, and texts of the cluster without such secrets."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, TypeVar, cast
 import msgspec
 
 from redis_enterprise_actions._client.wire.reasons import SECRET_KEYS
+from redis_enterprise_actions._model.secret import Secret
 
 
 if TYPE_CHECKING:
@@ -20,28 +21,6 @@ _V = TypeVar("_V")
 _MIN_REDACTED: Final = 8  # characters; a shorter text may be in a body by chance
 _URL_PASSWORD: Final = re.compile(r"://[^/\s:@]*:([^/\s@]+)@")  # sftp://user:password@host
 _MIN_SECRET_LENGTH: Final = 4  # characters; shorter texts occur in ordinary words
-
-
-class Secret:
-    """Text that no `repr` or log record shows."""
-
-    __slots__ = ("_text",)
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and self._text == other._text
-
-    def __hash__(self) -> int:
-        return hash(self._text)
-
-    def __repr__(self) -> str:
-        return "***"
-
-    def reveal(self) -> str:
-        """Return the text."""
-        return self._text
 
 
 def as_secret(value: str | _V) -> Secret | _V:

@@ -33,13 +33,14 @@ from redis_enterprise_actions._model.errors import (
     UnreadableReply,
     UsageError,
 )
+from redis_enterprise_actions._model.secret import Secret
 from redis_enterprise_actions._model.text import one_line, shortened
 
 from .attempts import Attempts
 from .connection_errors import ConnectionLost, connection_error, has_secrets, reason_of
 from .messages import Reply, Request
 from .nodes import differs_by_slashes, moved_path
-from .redaction import Secret, credentials_of, without_secrets
+from .redaction import credentials_of, without_secrets
 from .request_log import log_request
 
 

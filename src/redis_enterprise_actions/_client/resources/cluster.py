@@ -9,6 +9,7 @@ from redis_enterprise_actions._client.pacing.durations import (
     NOT_FOUND_GRACE,
 )
 from redis_enterprise_actions._client.sources.paths import checked_uid
+from redis_enterprise_actions._model.objects import Node
 from redis_enterprise_actions._model.reference import ReferenceKind, parse_reference
 
 from .resource import Resource
@@ -38,7 +39,7 @@ class Cluster(Resource):
         outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
         request_timeout: Duration | None = None,
         untracked: Untracked = "refused",
-    ) -> Operation:
+    ) -> Operation[Node]:
         """Make a node the primary of the cluster.
 
         The wait outlasts the change: the answers in between count as an outage.
@@ -50,6 +51,7 @@ class Cluster(Resource):
             "POST",
             "/v1/cluster/actions/change_master",
             {"node_uid": str(checked_uid(node_uid, "node"))},
+            makes=Node,
             params=params,
             headers=headers,
             busy_timeout=busy_timeout,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from types import NoneType
 from typing import TYPE_CHECKING, Final
 
 from redis_enterprise_actions._client.pacing.durations import (
@@ -11,6 +12,7 @@ from redis_enterprise_actions._client.pacing.durations import (
 )
 from redis_enterprise_actions._client.sources.paths import quoted_uid
 from redis_enterprise_actions._model.errors import UsageError
+from redis_enterprise_actions._model.objects import Crdb
 from redis_enterprise_actions._model.reference import Reference, ReferenceKind
 
 from .resource import Resource, merge, query
@@ -50,7 +52,7 @@ class Crdbs(Resource):
         outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
         request_timeout: Duration | None = None,
         untracked: Untracked = "refused",
-    ) -> Operation:
+    ) -> Operation[Crdb]:
         """Create an Active-Active database; `config` is its crdb object.
 
         A dry run is a task like any other, whose end is the verdict.
@@ -61,6 +63,7 @@ class Crdbs(Resource):
             "POST",
             "/v1/crdbs",
             config,
+            makes=Crdb,
             params=query(params, dry_run=dry_run),
             headers=_task_headers(headers, task_id, result_ttl),
             busy_timeout=busy_timeout,
@@ -82,7 +85,7 @@ class Crdbs(Resource):
         outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
         request_timeout: Duration | None = None,
         untracked: Untracked = "refused",
-    ) -> Operation:
+    ) -> Operation[Crdb]:
         """Change the configuration of an Active-Active database.
 
         Source: PATCH /v1/crdbs/{guid} (crdbs). Needs the permission `update_crdb`.
@@ -91,6 +94,7 @@ class Crdbs(Resource):
             "PATCH",
             _path(guid),
             changes,
+            makes=Crdb,
             params=params,
             headers=_task_headers(headers, task_id, result_ttl),
             busy_timeout=busy_timeout,
@@ -111,7 +115,7 @@ class Crdbs(Resource):
         outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
         request_timeout: Duration | None = None,
         untracked: Untracked = "refused",
-    ) -> Operation:
+    ) -> Operation[Crdb]:
         """Delete all data of an Active-Active database, on all of its clusters.
 
         Source: PUT /v1/crdbs/{guid}/flush (crdbs/flush). Needs the permission `flush_crdb`.
@@ -120,6 +124,7 @@ class Crdbs(Resource):
             "PUT",
             _path(guid, "/flush"),
             None,
+            makes=Crdb,
             params=params,
             headers=_task_headers(headers, task_id, result_ttl),
             busy_timeout=busy_timeout,
@@ -140,7 +145,7 @@ class Crdbs(Resource):
         outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
         request_timeout: Duration | None = None,
         untracked: Untracked = "refused",
-    ) -> Operation:
+    ) -> Operation[None]:
         """Delete an Active-Active database, on all of its clusters.
 
         Source: DELETE /v1/crdbs/{guid} (crdbs). Needs the permission `delete_crdb`.
@@ -149,6 +154,7 @@ class Crdbs(Resource):
             "DELETE",
             _path(guid),
             None,
+            makes=NoneType,
             params=params,
             headers=_task_headers(headers, task_id, result_ttl),
             busy_timeout=busy_timeout,
@@ -201,6 +207,38 @@ class Crdbs(Resource):
         """
         return await self._parts.look(self._parts.sources.crdb_tasks.list_tasks)
 
+    async def get(self, guid: str) -> Crdb:
+        """Return an Active-Active database as this cluster knows it now.
+
+        Raises `RequestError`: `RequestRejected` (404) if the cluster has none of that GUID.
+
+        Source: GET /v1/crdbs/{guid} (crdbs). Needs the permission `view_crdb`.
+        """
+        return await self._parts.look(self._parts.sources.objects.crdb, _checked_guid(guid))
+
+    async def list_all(self) -> list[Crdb]:
+        """Return all Active-Active databases of this cluster. Raises `RequestError`.
+
+        Source: GET /v1/crdbs (crdbs). Needs the permission `view_crdb_list`.
+        """
+        return await self._parts.look(self._parts.sources.objects.crdbs)
+
+    async def find(self, name: str) -> Crdb | None:
+        """Return the Active-Active database with a name, or None if there is none. Case matters.
+
+        Raises `RequestError`, and `UsageError` if several have the name.
+
+        Source: GET /v1/crdbs (crdbs). Needs the permission `view_crdb_list`.
+        """
+        found = [each for each in await self.list_all() if each.name == name]
+        if len(found) > 1:
+            guids = ", ".join(sorted(each.guid for each in found))
+            raise UsageError(
+                f"{len(found)} Active-Active databases have the name {name!r}: give the GUID of "
+                f"one, {guids}"
+            )
+        return found[0] if found else None
+
     async def name(self, guid: str) -> str:
         """Return the name of an Active-Active database. Raises `RequestError`.
 
@@ -209,14 +247,18 @@ class Crdbs(Resource):
         return await self._parts.look(self._parts.sources.names.fetch, _path(guid), "view_crdb")
 
 
-def _path(guid: str, rest: str = "") -> str:
+def _checked_guid(guid: str) -> str:
     if (
         not isinstance(guid, str)
         or not _GUID.fullmatch(guid.strip())
         or guid.strip() in {".", ".."}
     ):
         raise UsageError(f"{guid!r} is not the GUID of an Active-Active database")
-    return f"/v1/crdbs/{guid.strip()}{rest}"
+    return guid.strip()
+
+
+def _path(guid: str, rest: str = "") -> str:
+    return f"/v1/crdbs/{_checked_guid(guid)}{rest}"
 
 
 def _task(task_id: str) -> Reference:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from types import NoneType
+from typing import TYPE_CHECKING, cast
 
 from redis_enterprise_actions._client.pacing.durations import (
     DEFAULT_OUTAGE_TIMEOUT,
@@ -10,6 +11,8 @@ from redis_enterprise_actions._client.pacing.durations import (
     TRANSFER_GRACE,
 )
 from redis_enterprise_actions._client.sources.paths import checked_uid
+from redis_enterprise_actions._model.database_names import NamedReference, name_in, several_named
+from redis_enterprise_actions._model.objects import Database
 from redis_enterprise_actions._model.reference import GONE, Reference, ReferenceKind
 
 from .resource import Resource, as_list, merge, query
@@ -32,6 +35,12 @@ class Databases(Resource):
     Calls return an `Operation`; each takes the keyword arguments of `ActionsClient.submit` and
     raises what that raises. Waits take the keyword arguments of `ActionsClient.wait_for_action`.
     With `dry_run=True` the cluster checks a call and starts nothing: `answer` holds its verdict.
+
+    `bdb_uid` is a uid, or `"name:cache-prod"` for the database with that name. The client asks for
+    its uid at the start, which `timeout` covers, and keeps it: the `ref` of the work has the uid.
+    Without such a database that raises `DatabaseNotFound`; if several have the name, a `UsageError`
+    that names their uids. It needs the permission `view_all_bdbs_info`.
+
     Vendor pages are named by their path under requests/ of the REST API's reference.
     """
 
@@ -46,7 +55,7 @@ class Databases(Resource):
         outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
         request_timeout: Duration | None = None,
         untracked: Untracked = "refused",
-    ) -> Operation:
+    ) -> Operation[Database]:
         """Create a database; `config` is its bdb object. The answer holds its `uid`.
 
         Source: POST /v1/bdbs (bdbs). Needs the permission `create_bdb`.
@@ -55,6 +64,7 @@ class Databases(Resource):
             "POST",
             "/v1/bdbs",
             config,
+            makes=Database,
             params=query(params, dry_run=dry_run),
             headers=headers,
             busy_timeout=busy_timeout,
@@ -65,7 +75,7 @@ class Databases(Resource):
 
     async def update(
         self,
-        bdb_uid: int,
+        bdb_uid: int | str,
         changes: Mapping[str, object],
         *,
         dry_run: bool = False,
@@ -75,7 +85,7 @@ class Databases(Resource):
         outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
         request_timeout: Duration | None = None,
         untracked: Untracked = "refused",
-    ) -> Operation:
+    ) -> Operation[Database]:
         """Change settings of a database.
 
         Where the answer names no action and shows the settled database, there was nothing to
@@ -85,8 +95,9 @@ class Databases(Resource):
         """
         return await self._parts.start(
             "PUT",
-            _path(bdb_uid),
+            await self._path(bdb_uid),
             changes,
+            makes=Database,
             params=query(params, dry_run=dry_run),
             headers=headers,
             busy_timeout=busy_timeout,
@@ -97,7 +108,7 @@ class Databases(Resource):
 
     async def delete(
         self,
-        bdb_uid: int,
+        bdb_uid: int | str,
         *,
         params: Mapping[str, object] | None = None,
         headers: Mapping[str, str] | None = None,
@@ -105,15 +116,16 @@ class Databases(Resource):
         outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
         request_timeout: Duration | None = None,
         untracked: Untracked = "refused",
-    ) -> Operation:
+    ) -> Operation[None]:
         """Delete a database. The operation has completed when the database is gone.
 
         Source: DELETE /v1/bdbs/{uid} (bdbs). Needs the permission `delete_bdb`.
         """
         return await self._parts.start(
             "DELETE",
-            _path(bdb_uid),
+            await self._path(bdb_uid),
             None,
+            makes=NoneType,
             params=params,
             headers=headers,
             busy_timeout=busy_timeout,
@@ -124,7 +136,7 @@ class Databases(Resource):
 
     async def upgrade(
         self,
-        bdb_uid: int,
+        bdb_uid: int | str,
         settings: Mapping[str, object] | None = None,
         *,
         params: Mapping[str, object] | None = None,
@@ -133,7 +145,7 @@ class Databases(Resource):
         outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
         request_timeout: Duration | None = None,
         untracked: Untracked = "refused",
-    ) -> Operation:
+    ) -> Operation[Database]:
         """Upgrade a database, by default to the latest version. `settings` are fields of the body.
 
         Source: POST /v1/bdbs/{uid}/upgrade (bdbs/upgrade). Needs the permission
@@ -141,8 +153,9 @@ class Databases(Resource):
         """
         return await self._parts.start(
             "POST",
-            _path(bdb_uid, "/upgrade"),
+            await self._path(bdb_uid, "/upgrade"),
             settings,
+            makes=Database,
             params=params,
             headers=headers,
             busy_timeout=busy_timeout,
@@ -153,7 +166,7 @@ class Databases(Resource):
 
     async def rebalance(
         self,
-        bdb_uid: int,
+        bdb_uid: int | str,
         settings: Mapping[str, object] | None = None,
         *,
         dry_run: bool = False,
@@ -163,7 +176,7 @@ class Databases(Resource):
         outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
         request_timeout: Duration | None = None,
         untracked: Untracked = "refused",
-    ) -> Operation:
+    ) -> Operation[Database]:
         """Distribute the shards of a database evenly over the nodes. Since 7.8.2.
 
         `settings` are query parameters: `only_failovers`, `max_operations`.
@@ -173,8 +186,9 @@ class Databases(Resource):
         """
         return await self._parts.start(
             "PUT",
-            _path(bdb_uid, "/actions/rebalance"),
+            await self._path(bdb_uid, "/actions/rebalance"),
             None,
+            makes=Database,
             params=query(merge(params, "params", merge(settings, "settings", {})), dry_run=dry_run),
             headers=headers,
             busy_timeout=busy_timeout,
@@ -185,7 +199,7 @@ class Databases(Resource):
 
     async def export(
         self,
-        bdb_uid: int,
+        bdb_uid: int | str,
         location: Mapping[str, object],
         settings: Mapping[str, object] | None = None,
         *,
@@ -195,7 +209,7 @@ class Databases(Resource):
         outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
         request_timeout: Duration | None = None,
         untracked: Untracked = "refused",
-    ) -> Operation:
+    ) -> Operation[Database]:
         """Export a database. `location` is an export_location object.
 
         Await one export before starting the next on the same database: the next one ends a wait
@@ -206,8 +220,9 @@ class Databases(Resource):
         """
         return await self._parts.start(
             "POST",
-            _path(bdb_uid, "/actions/export"),
+            await self._path(bdb_uid, "/actions/export"),
             merge(settings, "settings", {"export_location": location}),
+            makes=Database,
             params=params,
             headers=headers,
             busy_timeout=busy_timeout,
@@ -218,7 +233,7 @@ class Databases(Resource):
 
     async def import_(
         self,
-        bdb_uid: int,
+        bdb_uid: int | str,
         sources: Iterable[Mapping[str, object]],
         settings: Mapping[str, object] | None = None,
         *,
@@ -228,7 +243,7 @@ class Databases(Resource):
         outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
         request_timeout: Duration | None = None,
         untracked: Untracked = "refused",
-    ) -> Operation:
+    ) -> Operation[Database]:
         """Import data into a database. `sources` are dataset_import_sources objects.
 
         Await one import before starting the next on the same database: the next one ends a wait
@@ -239,8 +254,9 @@ class Databases(Resource):
         """
         return await self._parts.start(
             "POST",
-            _path(bdb_uid, "/actions/import"),
+            await self._path(bdb_uid, "/actions/import"),
             merge(settings, "settings", {"dataset_import_sources": as_list(sources, "sources")}),
+            makes=Database,
             params=params,
             headers=headers,
             busy_timeout=busy_timeout,
@@ -251,7 +267,7 @@ class Databases(Resource):
 
     async def wait(
         self,
-        bdb_uid: int,
+        bdb_uid: int | str,
         *,
         timeout: Duration | None = None,
         poll: WaitBaseT | None = None,
@@ -274,7 +290,7 @@ class Databases(Resource):
         Source: GET /v1/bdbs/{uid}, /v1/bdbs. Needs the permission `view_bdb_info`, and
         `view_all_bdbs_info` to serve several waits by one list.
         """
-        ref = Reference(ReferenceKind.BDB, str(checked_uid(bdb_uid)))
+        ref = _reference(ReferenceKind.BDB, bdb_uid)
         return await self._parts.operation(ref).wait(
             timeout=timeout,
             poll=poll,
@@ -287,7 +303,7 @@ class Databases(Resource):
 
     async def wait_gone(
         self,
-        bdb_uid: int,
+        bdb_uid: int | str,
         *,
         timeout: Duration | None = None,
         poll: WaitBaseT | None = None,
@@ -303,7 +319,7 @@ class Databases(Resource):
         may not see, with a database-scoped role (8.2), cannot be told from one that is gone. Raises
         what `wait` raises, and has the same source.
         """
-        ref = Reference(ReferenceKind.BDB, str(checked_uid(bdb_uid)), GONE)
+        ref = _reference(ReferenceKind.BDB, bdb_uid, GONE)
         return await self._parts.operation(ref).wait(
             timeout=timeout,
             poll=poll,
@@ -316,7 +332,7 @@ class Databases(Resource):
 
     async def wait_export(
         self,
-        bdb_uid: int,
+        bdb_uid: int | str,
         *,
         timeout: Duration | None = None,
         poll: WaitBaseT | None = None,
@@ -340,7 +356,7 @@ class Databases(Resource):
         Source: GET /v1/bdbs/{uid}, `export_status`. Needs the permission `view_bdb_info`, and
         `view_all_bdbs_info` to serve several waits by one list.
         """
-        ref = Reference(ReferenceKind.EXPORT, str(checked_uid(bdb_uid)))
+        ref = _reference(ReferenceKind.EXPORT, bdb_uid)
         return await self._parts.operation(ref).wait(
             timeout=timeout,
             poll=poll,
@@ -353,7 +369,7 @@ class Databases(Resource):
 
     async def wait_import(
         self,
-        bdb_uid: int,
+        bdb_uid: int | str,
         *,
         timeout: Duration | None = None,
         poll: WaitBaseT | None = None,
@@ -367,7 +383,7 @@ class Databases(Resource):
 
         Source: GET /v1/bdbs/{uid}, `import_status`.
         """
-        ref = Reference(ReferenceKind.IMPORT, str(checked_uid(bdb_uid)))
+        ref = _reference(ReferenceKind.IMPORT, bdb_uid)
         return await self._parts.operation(ref).wait(
             timeout=timeout,
             poll=poll,
@@ -380,7 +396,7 @@ class Databases(Resource):
 
     async def wait_backup(
         self,
-        bdb_uid: int,
+        bdb_uid: int | str,
         *,
         timeout: Duration | None = None,
         poll: WaitBaseT | None = None,
@@ -394,7 +410,7 @@ class Databases(Resource):
 
         Source: GET /v1/bdbs/{uid}, `backup_status`.
         """
-        ref = Reference(ReferenceKind.BACKUP, str(checked_uid(bdb_uid)))
+        ref = _reference(ReferenceKind.BACKUP, bdb_uid)
         return await self._parts.operation(ref).wait(
             timeout=timeout,
             poll=poll,
@@ -405,14 +421,58 @@ class Databases(Resource):
             recorder=recorder,
         )
 
-    async def name(self, bdb_uid: int) -> str:
+    async def get(self, bdb_uid: int | str) -> Database:
+        """Return a database as it is now.
+
+        Raises `RequestError`: `RequestRejected` (404) if the cluster has no database of that uid.
+
+        Source: GET /v1/bdbs/{uid} (bdbs). Needs the permission `view_bdb_info`.
+        """
+        uid = await self._parts.database_uid(bdb_uid)
+        return await self._parts.look(self._parts.sources.objects.database, uid)
+
+    async def list_all(self) -> list[Database]:
+        """Return all databases that the user may see. Raises `RequestError`.
+
+        Source: GET /v1/bdbs (bdbs). Needs the permission `view_all_bdbs_info`.
+        """
+        return await self._parts.look(self._parts.sources.objects.databases)
+
+    async def find(self, name: str) -> Database | None:
+        """Return the database with a name, or None if there is none. Case matters.
+
+        Raises `RequestError`, and `UsageError` if several databases have the name.
+
+        Source: GET /v1/bdbs (bdbs). Needs the permission `view_all_bdbs_info`.
+        """
+        found = [each for each in await self.list_all() if each.name == name]
+        if len(found) > 1:
+            raise several_named(name, sorted(each.uid for each in found))
+        return found[0] if found else None
+
+    async def names(self) -> dict[int, str]:
+        """Return the names of all databases, by uid. Raises `RequestError`.
+
+        Source: GET /v1/bdbs (bdbs). Needs the permission `view_all_bdbs_info`.
+        """
+        return await self._parts.look(self._parts.sources.objects.database_names)
+
+    async def name(self, bdb_uid: int | str) -> str:
         """Return the name of a database. Raises `RequestError`.
 
         Source: GET /v1/bdbs/{uid}. Needs the permission `view_bdb_info`.
         """
         names = self._parts.sources.names
-        return await self._parts.look(names.fetch, _path(bdb_uid), "view_bdb_info")
+        return await self._parts.look(names.fetch, await self._path(bdb_uid), "view_bdb_info")
+
+    async def _path(self, bdb_uid: int | str, rest: str = "") -> str:
+        return f"/v1/bdbs/{await self._parts.database_uid(bdb_uid)}{rest}"
 
 
-def _path(bdb_uid: int, rest: str = "") -> str:
-    return f"/v1/bdbs/{checked_uid(bdb_uid)}{rest}"
+def _reference(
+    kind: ReferenceKind, bdb_uid: int | str, run: str = ""
+) -> Reference | NamedReference:
+    name = name_in(bdb_uid)
+    if name is not None:
+        return NamedReference(kind, name, run)
+    return Reference(kind, str(checked_uid(cast("int", bdb_uid))), run)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import NoneType
 from typing import TYPE_CHECKING
 
 from redis_enterprise_actions._client.pacing.durations import (
@@ -9,6 +10,7 @@ from redis_enterprise_actions._client.pacing.durations import (
     NOT_FOUND_GRACE,
 )
 from redis_enterprise_actions._client.sources.paths import checked_uid
+from redis_enterprise_actions._model.objects import Node
 from redis_enterprise_actions._model.reference import Reference, ReferenceKind, parse_reference
 
 from .resource import Resource
@@ -39,7 +41,7 @@ class Nodes(Resource):
         outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
         request_timeout: Duration | None = None,
         untracked: Untracked = "refused",
-    ) -> Operation:
+    ) -> Operation[Node]:
         """Put a node into maintenance mode. Activations stack: each needs a `maintenance_off`.
 
         Source: POST /v1/nodes/{uid}/actions/maintenance_on (nodes/actions). Needs the permissions
@@ -49,6 +51,7 @@ class Nodes(Resource):
             "POST",
             _path(node_uid, "maintenance_on"),
             settings,
+            makes=Node,
             params=params,
             headers=headers,
             busy_timeout=busy_timeout,
@@ -68,7 +71,7 @@ class Nodes(Resource):
         outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
         request_timeout: Duration | None = None,
         untracked: Untracked = "refused",
-    ) -> Operation:
+    ) -> Operation[Node]:
         """Take a node out of maintenance mode, once.
 
         Source: POST /v1/nodes/{uid}/actions/maintenance_off (nodes/actions). Needs the permissions
@@ -78,6 +81,7 @@ class Nodes(Resource):
             "POST",
             _path(node_uid, "maintenance_off"),
             settings,
+            makes=Node,
             params=params,
             headers=headers,
             busy_timeout=busy_timeout,
@@ -97,7 +101,7 @@ class Nodes(Resource):
         outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
         request_timeout: Duration | None = None,
         untracked: Untracked = "refused",
-    ) -> Operation:
+    ) -> Operation[None]:
         """Move everything off a node and remove the node from the cluster.
 
         From now on the cluster places nothing on the node, even if the removal fails. Unless
@@ -111,6 +115,7 @@ class Nodes(Resource):
             "POST",
             _path(node_uid, "remove"),
             settings,
+            makes=NoneType,
             params=params,
             headers=headers,
             busy_timeout=busy_timeout,
@@ -173,6 +178,23 @@ class Nodes(Resource):
         return await self._parts.look(
             self._parts.sources.node_actions.list_actions, ReferenceKind.NODE, uid
         )
+
+    async def get(self, node_uid: int) -> Node:
+        """Return a node as it is now.
+
+        Raises `RequestError`: `RequestRejected` (404) if the cluster has no node of that uid.
+
+        Source: GET /v1/nodes/{uid} (nodes). Needs the permission `view_node_info`.
+        """
+        uid = checked_uid(node_uid, "node")
+        return await self._parts.look(self._parts.sources.objects.node, uid)
+
+    async def list_all(self) -> list[Node]:
+        """Return all nodes. Raises `RequestError`.
+
+        Source: GET /v1/nodes (nodes). Needs the permission `view_all_nodes_info`.
+        """
+        return await self._parts.look(self._parts.sources.objects.nodes)
 
     async def address(self, node_uid: int) -> str:
         """Return the address of a node inside the cluster's network. Raises `RequestError`.

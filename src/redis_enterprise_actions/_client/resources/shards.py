@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from redis_enterprise_actions._client.operation import Operation, Untracked
     from redis_enterprise_actions._client.pacing.durations import Duration
+    from redis_enterprise_actions._model.objects import Database
 
 
 class Shards(Resource):
@@ -33,7 +34,7 @@ class Shards(Resource):
         outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
         request_timeout: Duration | None = None,
         untracked: Untracked = "refused",
-    ) -> Operation:
+    ) -> Operation[Database | None]:
         """Move shards to a node.
 
         Source: POST /v1/shards/actions/migrate (shards/actions/migrate). Needs the permission
@@ -68,7 +69,7 @@ class Shards(Resource):
         outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
         request_timeout: Duration | None = None,
         untracked: Untracked = "refused",
-    ) -> Operation:
+    ) -> Operation[Database | None]:
         """Make the replicas of primary shards, all of one database, the primaries. Since 7.8.2.
 
         Source: POST /v1/shards/actions/failover (shards/actions/failover). Needs the permission

@@ -13,19 +13,21 @@ from .crdb_tasks import CrdbTasksApi
 from .databases import DatabasesApi
 from .names import NamesApi
 from .node_actions import NodeActionsApi
+from .objects import ObjectsApi
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Mapping
     from contextlib import AbstractContextManager
 
     from redis_enterprise_actions._client.http.transport import Transport
     from redis_enterprise_actions._client.protocols import StatusSource
+    from redis_enterprise_actions._model.action import AmbiguousAnswer
     from redis_enterprise_actions._model.reference import Reference
 
 
 class StatusSources:
-    """Status sources of one client: one for each kind of list; and the names of objects."""
+    """Status sources of one client: one for each kind of list; and the objects, and their names."""
 
     def __init__(self, transport: Transport) -> None:
         self.actions = ActionsApi(transport)
@@ -33,6 +35,7 @@ class StatusSources:
         self.crdb_tasks = CrdbTasksApi(transport)
         self.databases = DatabasesApi(transport, self.actions.v2)
         self.names = NamesApi(transport)
+        self.objects = ObjectsApi(transport)
         self.by_kind: Mapping[ListKind, StatusSource] = {
             ListKind.ACTIONS: self.actions,
             ListKind.NODES: self.node_actions,
@@ -43,8 +46,12 @@ class StatusSources:
 
     async def fetch_certain(self, ref: Reference) -> Action | None:
         """Return the present state, or None if the cluster's answer is ambiguous or "not found"."""
-        found = await self.by_kind[ref.list_kind].fetch(ref, None, None)
+        found = await self.fetch(ref)
         return found if isinstance(found, Action) else None
+
+    def fetch(self, ref: Reference) -> Awaitable[Action | AmbiguousAnswer | None]:
+        """Return the present state, or None if the cluster does not know the reference."""
+        return self.by_kind[ref.list_kind].fetch(ref, None, None)
 
     def retain_cancel(self, ref: Reference) -> AbstractContextManager[None]:
         """Keep the record of a cancelled run until the last wait for the action leaves."""

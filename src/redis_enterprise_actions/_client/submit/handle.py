@@ -108,10 +108,10 @@ def _database_reference(
     follow: Follow, before: Reference | None, status: int, fields: Mapping[str, object]
 ) -> Reference | None:
     """Return the database that a call changes, or the created one that the answer shows."""
-    database = _fields(fields["bdb"]) if "bdb" in fields else fields
     if follow is Follow.CREATED:
-        uid = _uid(database, "uid") or ""
-        return Reference(ReferenceKind.BDB, uid, AFTER) if _BDB_UID.fullmatch(uid) else None
+        uid = _database_uid(fields)
+        return None if uid is None else Reference(ReferenceKind.BDB, uid, AFTER)
+    database = _fields(fields["bdb"]) if "bdb" in fields else fields
     if follow in {Follow.DATABASE, Follow.DELETED}:
         return before
     if follow is not Follow.CHANGED or before is None:
@@ -125,6 +125,17 @@ def _database_reference(
     )
     run = before.run.replace(AFTER, UNCHANGED, 1) if unchanged else before.run
     return msgspec.structs.replace(before, run=run)
+
+
+def answered_database(answer: object) -> str | None:
+    """Return the uid of the database in the answer to a call that creates one, or None."""
+    return _database_uid(_fields(answer))
+
+
+def _database_uid(fields: Mapping[str, object]) -> str | None:
+    database = _fields(fields["bdb"]) if "bdb" in fields else fields
+    uid = _uid(database, "uid") or ""
+    return uid if _BDB_UID.fullmatch(uid) else None
 
 
 def embedded_error(answer: object) -> tuple[str | None, str | None] | None:

@@ -11,10 +11,11 @@ from urllib.parse import urlencode
 import msgspec
 
 from redis_enterprise_actions._client.http.messages import Request
-from redis_enterprise_actions._client.http.redaction import Secret, secrets_in, without_secrets
+from redis_enterprise_actions._client.http.redaction import secrets_in, without_secrets
 from redis_enterprise_actions._client.sources.paths import quoted_uid
 from redis_enterprise_actions._model.errors import UsageError
 from redis_enterprise_actions._model.reference import Reference, ReferenceKind
+from redis_enterprise_actions._model.secret import Secret
 
 from .calls import OTHER_CALL, CallRule, Follow, find_rule
 

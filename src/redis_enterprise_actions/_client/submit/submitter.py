@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar, TypeVarTuple
 import msgspec
 
 from redis_enterprise_actions._client.http.messages import Request
-from redis_enterprise_actions._client.http.redaction import Secret
 from redis_enterprise_actions._client.pacing.retry import RetryState, retry_for
 from redis_enterprise_actions._client.sources.node_actions import action_path
 from redis_enterprise_actions._client.sources.node_runs import (
@@ -38,6 +37,7 @@ from redis_enterprise_actions._model.errors import (
     RequestRejected,
 )
 from redis_enterprise_actions._model.reference import TRANSFERS, Reference, ReferenceKind
+from redis_enterprise_actions._model.secret import Secret
 
 from .calls import Follow, command_that_finds_out, find_rule
 from .database_looks import DatabaseLook, begun_work, with_lost_change, with_state

@@ -272,6 +272,27 @@ def _new_action(ref: Reference, status: str) -> Action:
     )
 
 
+def present_state(found: AmbiguousAnswer, ref: Reference) -> Action | None:
+    """Return the state of a database as it is now, from one answer; None for other answers.
+
+    An idle database does not tell the state of a call that is to change it: that is `UNKNOWN`. A
+    failure that may be older than the reference counts for nothing.
+    """
+    if ref.kind is not ReferenceKind.BDB or found.ambiguity is Ambiguity.GONE:
+        return None
+    if found.ambiguity is Ambiguity.KNOWN_FAILURE:
+        known = found.discriminator if found.known_failure is None else found.known_failure
+        if not set(found.discriminator.split("+")) <= set(known.split("+")):
+            return found.action
+        otherwise = found.otherwise
+        return (
+            present_state(otherwise, ref) if isinstance(otherwise, AmbiguousAnswer) else otherwise
+        )
+    if found.ambiguity is Ambiguity.QUIET and ref.run:
+        return msgspec.structs.replace(found.action, phase=Phase.UNKNOWN)
+    return found.action
+
+
 # --- state of an export, import or backup ---------------------------------------------------------
 
 

@@ -127,6 +127,16 @@ def log_skipped_entry() -> None:
     _log.debug("skipped a list entry that cannot be read")
 
 
+def entries_of(body: bytes, key: str) -> list[msgspec.Raw]:
+    """Return the entries of a list, which may be in an object under `key`. Raises `ValueError`."""
+    if _is_array(body):
+        return decode(body, list[msgspec.Raw])
+    array = decode(body, dict[str, msgspec.Raw]).get(key)
+    if array is None:
+        raise ValueError("there is no list in it")
+    return decode(array, list[msgspec.Raw])
+
+
 def read_uids(body: bytes, key: str) -> frozenset[int] | None:
     """Return the uids of a list, which may be in an object under `key`.
 
@@ -134,11 +144,10 @@ def read_uids(body: bytes, key: str) -> frozenset[int] | None:
     that the object is gone.
     """
     try:
-        array = body if _is_array(body) else decode(body, dict[str, msgspec.Raw])[key]
-        entries = [decode_struct(raw, _Entry) for raw in decode(array, list[msgspec.Raw])]
+        entries = [decode_struct(raw, _Entry) for raw in entries_of(body, key)]
         uids = [entry.uid for entry in entries]
         return frozenset(
             int(uid if isinstance(uid, str) else str(uid).removesuffix(".0")) for uid in uids
         )
-    except (KeyError, ValueError):
+    except ValueError:
         return None
