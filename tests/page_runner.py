@@ -158,6 +158,9 @@ class PageRunner:
             self._threaded.start()
         cluster = self._threaded.cluster
         self._configure(cluster)
+        for number, url in enumerate(cluster.urls, 1):
+            self._addresses[f"https://node{number}.example.com:9443"] = url
+            self._addresses[f"node{number}.example.com:9443"] = url.partition("://")[2]
         self._addresses[_CLUSTER] = cluster.url.partition("://")[2]
         return self._threaded
 
