@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from tenacity.wait import WaitBaseT
 
     from redis_enterprise_actions._client.goals import Until
+    from redis_enterprise_actions._client.http.messages import Upload
     from redis_enterprise_actions._client.pacing.durations import Duration
     from redis_enterprise_actions._client.polling.poller import Poller
     from redis_enterprise_actions._client.polling.wait_state import Goal
@@ -103,8 +104,13 @@ class ClientParts:
         outage_timeout: Duration | None,
         request_timeout: Duration | None,
         untracked: Untracked,
+        node: str | None = None,
+        upload: Upload | None = None,
     ) -> Operation:
-        """Send a call that starts work; see `ActionsClient.submit`."""
+        """Send a call that starts work; see `ActionsClient.submit`.
+
+        `node` is the host of the node that a bootstrap is for, and `upload` a body that is no JSON.
+        """
         busy = seconds(busy_timeout, "busy_timeout")
         outage = seconds(outage_timeout, "outage_timeout")
         limit = None if request_timeout is None else seconds(request_timeout, "request_timeout")
@@ -120,6 +126,8 @@ class ClientParts:
             headers,
             request_timeout=limit,
             client_timeout=self.submitter.request_timeout,
+            node=self.sources.bootstraps.reference(node),
+            upload=upload,
         )
         started = await self.submitter.start(request, busy_timeout=busy, outage_timeout=outage)
         accepted = untracked == "completed" and not started.still_running

@@ -1,4 +1,4 @@
-"""The cluster as a whole: its primary node, and its actions."""
+"""The cluster as a whole: its bootstrap, its primary node, and its actions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from redis_enterprise_actions._client.pacing.durations import (
 from redis_enterprise_actions._client.sources.paths import checked_uid
 from redis_enterprise_actions._model.reference import ReferenceKind, parse_reference
 
-from .resource import Resource
+from .resource import Resource, merge
 
 
 if TYPE_CHECKING:
@@ -27,6 +27,104 @@ if TYPE_CHECKING:
 
 class Cluster(Resource):
     """The cluster as a whole: `client.cluster`. See `Databases` for the arguments."""
+
+    async def create(
+        self,
+        config: Mapping[str, object],
+        *,
+        node: str | None = None,
+        params: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
+        busy_timeout: Duration | None = 0.0,
+        outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
+        request_timeout: Duration | None = None,
+        untracked: Untracked = "refused",
+    ) -> Operation:
+        """Create a cluster of one installed node; `config` is the body, without `action`.
+
+        `node` is the host, or `host:port`, of one of the client's URLs; by default, the first one.
+        The call goes to that node once, and without the client's credentials, as the node knows
+        none yet. Wait for `bootstrap@idle` before, if the node is still being installed. A refusal
+        (401) means that the node is part of a cluster already, and another one (409) that its
+        bootstrap is in progress. `Operation.wait` sends the client's credentials once the node
+        demands them: give the client those of the new cluster.
+
+        Source: POST /v1/bootstrap/create_cluster (bootstrap). Needs no credentials.
+        """
+        return await self._parts.start(
+            "POST",
+            "/v1/bootstrap/create_cluster",
+            merge(config, "config", {"action": "create_cluster"}),
+            params=params,
+            headers=headers,
+            busy_timeout=busy_timeout,
+            outage_timeout=outage_timeout,
+            request_timeout=request_timeout,
+            untracked=untracked,
+            node=node,
+        )
+
+    async def join(
+        self,
+        config: Mapping[str, object],
+        *,
+        node: str | None = None,
+        params: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
+        busy_timeout: Duration | None = 0.0,
+        outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
+        request_timeout: Duration | None = None,
+        untracked: Untracked = "refused",
+    ) -> Operation:
+        """Join an installed node to a cluster; `config` is the body, without `action`.
+
+        See `create` for the arguments.
+
+        Source: POST /v1/bootstrap/join_cluster (bootstrap). Needs no credentials.
+        """
+        return await self._parts.start(
+            "POST",
+            "/v1/bootstrap/join_cluster",
+            merge(config, "config", {"action": "join_cluster"}),
+            params=params,
+            headers=headers,
+            busy_timeout=busy_timeout,
+            outage_timeout=outage_timeout,
+            request_timeout=request_timeout,
+            untracked=untracked,
+            node=node,
+        )
+
+    async def recover(
+        self,
+        config: Mapping[str, object],
+        *,
+        node: str | None = None,
+        params: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
+        busy_timeout: Duration | None = 0.0,
+        outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
+        request_timeout: Duration | None = None,
+        untracked: Untracked = "refused",
+    ) -> Operation:
+        """Recover a cluster on an installed node; `config` is the body, without `action`.
+
+        See `create` for the arguments.
+
+        Source: POST /v1/bootstrap/recover_cluster (bootstrap). Needs no credentials.
+        """
+        return await self._parts.start(
+            "POST",
+            "/v1/bootstrap/recover_cluster",
+            merge(config, "config", {"action": "recover_cluster"}),
+            params=params,
+            headers=headers,
+            busy_timeout=busy_timeout,
+            outage_timeout=outage_timeout,
+            request_timeout=request_timeout,
+            untracked=untracked,
+            node=node,
+        )
 
     async def change_primary(
         self,
@@ -81,6 +179,42 @@ class Cluster(Resource):
         ref = parse_reference(
             f"cluster:{action}" if task_id is None else f"cluster:{action}@{task_id}"
         )
+        return await self._parts.operation(ref).wait(
+            timeout=timeout,
+            poll=poll,
+            on_progress=on_progress,
+            stall_timeout=stall_timeout,
+            outage_timeout=outage_timeout,
+            not_found_grace=not_found_grace,
+            recorder=recorder,
+        )
+
+    async def wait_bootstrap(
+        self,
+        *,
+        node: str | None = None,
+        timeout: Duration | None = None,
+        poll: WaitBaseT | None = None,
+        on_progress: Callable[[Action], object] | None = None,
+        stall_timeout: Duration | None = None,
+        outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
+        not_found_grace: Duration = NOT_FOUND_GRACE,
+        recorder: Recorder | None = None,
+    ) -> FinishedAction:
+        """Wait until the bootstrap of a node has completed.
+
+        `node` is the host, or `host:port`, of one of the client's URLs; by default, the first one.
+        Only that node is asked, and without credentials as long as it demands none. While the node
+        does not answer, as it is being installed or its services restart, that is an outage. Raises
+        `ActionFailed` with the code and the details of an error, `ActionNotFound` if no bootstrap
+        has begun within `not_found_grace`, and what `ActionsClient.wait_for_action` raises.
+
+        `client.wait_for("bootstrap@idle")` waits for a node that answers, and on which no bootstrap
+        has begun.
+
+        Source: GET /v1/bootstrap (bootstrap).
+        """
+        ref = self._parts.sources.bootstraps.reference(node)
         return await self._parts.operation(ref).wait(
             timeout=timeout,
             poll=poll,
