@@ -3,12 +3,13 @@
 The fake cluster serves HTTP, or HTTPS, over real sockets. Its actions run on the event loop's
 clock, so that a test under virtual time (looptime and the like) runs hours in milliseconds. Its
 answers have the quirks of real clusters: numbers as strings where a cluster sends strings, no
-progress on a completed state machine, deletes that vanish instead of completing, no /v2 before
-7.22. It has databases, Active-Active databases (CRDBs) and nodes; requests that create, change,
-move, export, import or remove them start work there, and so can the test itself. It refuses calls
-that the API's pages say a cluster refuses, with their statuses. With several nodes, the others
-redirect to the primary, and nodes can be stopped and started. Tokens expire, there are
-certificates, and faults are injected one at a time, or at random times that a seed determines.
+progress on a completed state machine, deletes that vanish instead of completing, no /v2/actions
+before 7.22. It has databases, Active-Active databases (CRDBs), nodes and modules; requests that
+create, change, move, export, import or remove them start work there, and so can the test itself. It
+refuses calls that the API's pages say a cluster refuses, with their statuses. With several nodes,
+the others redirect to the primary, and nodes can be stopped and started. Nodes may also be
+installed machines that become a cluster by a bootstrap. Tokens expire, there are certificates, and
+faults are injected one at a time, or at random times that a seed determines.
 
     async with FakeCluster() as cluster:
         uid = cluster.add_action("SMUpdateBDB", Plan(duration=60, outcome="failed"))
@@ -24,12 +25,14 @@ requests/actions/bdb, requests/bdbs, requests/bdbs/actions, requests/bdbs/availa
 requests/shards/actions, objects/bdb, requests/users/authorize, requests/users/refresh_jwt,
 objects/action, objects/state-machine, requests/nodes, objects/node, requests/nodes/actions,
 requests/cluster, requests/cluster/actions, requests/license, requests/crdbs, requests/crdb_tasks,
-objects/crdb_task.
+objects/crdb_task, requests/bootstrap, objects/bootstrap, requests/modules,
+requests/modules/user-defined, objects/module.
 """
 
 from redis_enterprise_actions.testing.server.chaos import ChaosEpisode
 from redis_enterprise_actions.testing.settings import SeenRequest
 from redis_enterprise_actions.testing.state.actions import FakeAction, Kind, Outcome, Plan, Progress
+from redis_enterprise_actions.testing.state.bootstrap import BootstrapState, Downtime
 from redis_enterprise_actions.testing.state.crdbs import FakeCrdbTask
 from redis_enterprise_actions.testing.state.databases import FakeDatabase, Transfer
 from redis_enterprise_actions.testing.state.node_actions import ClusterActionName, NodeActionName
@@ -39,8 +42,10 @@ from .settings import Version
 
 
 __all__ = [
+    "BootstrapState",
     "ChaosEpisode",
     "ClusterActionName",
+    "Downtime",
     "FakeAction",
     "FakeCluster",
     "FakeCrdbTask",

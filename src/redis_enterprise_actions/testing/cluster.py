@@ -15,10 +15,12 @@ from redis_enterprise_actions.testing.server.middleware import Middleware
 
 from .clock import Clock, loop_time
 from .routes.actions import ActionRoutes
+from .routes.bootstrap import BootstrapRoutes
 from .routes.cluster import ClusterRoutes
 from .routes.crdbs import CrdbRoutes
 from .routes.database_actions import DatabaseActionRoutes
 from .routes.databases import DatabaseRoutes
+from .routes.modules import ModuleRoutes
 from .routes.node_actions import ClusterActionRoutes, NodeActionRoutes
 from .routes.nodes import NodeRoutes
 from .routes.shards import ShardRoutes
@@ -38,8 +40,10 @@ from .state.actions import (
     kind_of,
     start_action,
 )
-from .state.crdbs import RESULT_TTL, CrdbRegistry, FakeCrdbTask
+from .state.bootstrap import BootstrapPlan, Bootstraps, BootstrapState, Downtime
+from .state.crdbs import CLUSTERS, RESULT_TTL, CrdbRegistry, FakeCrdbTask
 from .state.databases import DatabaseRegistry, FakeDatabase, Transfer
+from .state.modules import ModuleRegistry
 from .state.node_actions import ClusterActionName, NodeActionName, NodeActionRegistry
 
 
@@ -72,16 +76,24 @@ class FakeCluster:
       Both need trustme. The default is plain HTTP.
     - `client_certificate`: only clients with a certificate of the cluster's own CA can connect,
       and need no other credentials then.
+    - `bootstrapped`: False for nodes that are installed and in no cluster. Each answers
+      GET /v1/bootstrap without credentials, and 503 to other calls, until a POST to
+      /v1/bootstrap/create_cluster, join_cluster or recover_cluster has completed. Otherwise they
+      are in the cluster from the beginning, and GET /v1/bootstrap is answered "completed", with
+      credentials only.
     - `lateness`: seconds until the status of a database (with its `background_op`, exports,
       imports and backups) and the remembered results of node and cluster actions show what was
       begun, cancelled or reset; a new database is missing for as long. Requests act on the actual
       state, and actions and tasks are shown at once under their ids.
 
-    These attributes may be set at any time: `username`, `password`, `primary`,
-    `handle_redirects`, `basic`, `token_ttl`, `lateness`, and
+    These attributes may be set at any time: `username`, `password` and `name` (of the cluster),
+    all of which a bootstrap sets, `primary`, `handle_redirects`, `basic`, `token_ttl`, `lateness`,
+    and
 
     - `redirect_to`: a base URL, such as "https://10.0.0.7:9443", that redirects name in place of
       the primary's.
+    - `allow_modules_upload`: user-defined modules are accepted; otherwise the answer is 403. The
+      default is True before 8.2, and False from then on.
     - `bare_node_actions`: GET /v1/nodes/actions answers a bare array instead of an object with
       one; which of them is right is not known. The default is False.
     - `bare_crdb_tasks`: GET /v1/crdb_tasks answers a bare array, as documented, instead of
@@ -106,6 +118,7 @@ class FakeCluster:
         tls: Certificates | None = None,
         client_certificate: bool = False,
         lateness: float = 0.0,
+        bootstrapped: bool = True,
     ) -> None:
         check_choice(Version, "version", version)
         if not token_ttl > 0:
@@ -119,11 +132,13 @@ class FakeCluster:
         self.version: Version = version
         self.username = username
         self.password = password
+        self.name = CLUSTERS[0]
         self.handle_redirects = handle_redirects
         self.basic = basic
         self.token_ttl = token_ttl
         self.redirect_to: str | None = None
         self.requests: list[SeenRequest] = []
+        self.allow_modules_upload = not is_since(version, "8.2")
         self.bare_node_actions = False
         self.bare_crdb_tasks = True
         self.not_cancellable: set[str] = set()
@@ -133,9 +148,11 @@ class FakeCluster:
         self._planned_calls = PlannedCalls()
         self._databases = DatabaseRegistry(self.actions, shows_transfers=has_v2)
         self.lateness = lateness
+        self._modules = ModuleRegistry(self.actions)
         self._crdbs = CrdbRegistry()
         context = None if self._tls is None else self._tls.context
         self._nodes = NodeServers(nodes, port=port, app=self._app, tls=context)
+        self._bootstraps = Bootstraps(self, self._nodes, bootstrapped=bootstrapped)
         self._node_actions = NodeActionRegistry(self._nodes)
         self._authentication = Authentication(self, self._clock)
         self._chaos = ChaosRunner(self._nodes, self.revoke_tokens)
@@ -144,6 +161,7 @@ class FakeCluster:
             nodes=self._nodes,
             authentication=self._authentication,
             chaos=self._chaos,
+            states=self._bootstraps,
             clock=self._clock,
         )
 
@@ -160,6 +178,7 @@ class FakeCluster:
     ) -> None:
         try:
             await self._node_actions.close()
+            await self._bootstraps.close()
             await self._chaos.close()
         finally:
             await self._nodes.close()
@@ -217,8 +236,9 @@ class FakeCluster:
     async def stop_node(self, node: int) -> None:
         """Stop a node: it refuses connections from now on, and open ones are aborted.
 
-        If it was the primary, the lowest other running node becomes it at once. Raises
-        `ValueError` if there is no such node, or it is stopped already.
+        If it was the primary, the lowest other running node becomes it at once. A node that is
+        stopped before its bootstrap is as one that is still being installed; a bootstrap goes on.
+        Raises `ValueError` if there is no such node, or it is stopped already.
         """
         await self._nodes.stop(node)
 
@@ -241,6 +261,58 @@ class FakeCluster:
         await self.stop_node(node)
         await asyncio.sleep(downtime)
         await self.start_node(node)
+
+    def plan_bootstrap(
+        self,
+        node: int,
+        *,
+        duration: float = 20.0,
+        error_code: str | None = None,
+        error_details: Mapping[str, object] | None = None,
+        downtime: Sequence[Downtime] = (),
+        demands_credentials_at: float = 0.5,
+        stays: BootstrapState | None = None,
+        settles: float = 0.0,
+    ) -> None:
+        """Plan the next bootstrap of a node, or the one after those that are planned.
+
+        It takes `duration` seconds of the loop's time. Without a plan a bootstrap is as one with
+        the defaults. Times are in seconds, and fractions those of `duration`.
+
+        - `error_code`: it ends in state "error", with that code, such as "repair_required", and
+          with `error_details`; a documented code has details as documented by default.
+        - `downtime`: pairs of the fraction at which the node's services restart, and of the seconds
+          that it takes. The node refuses connections then; with a third value, 502 or 503, its
+          gateway answers that. A downtime may begin after the end, at a fraction of more than 1.
+        - `demands_credentials_at`: the fraction from which on GET /v1/bootstrap is answered 401
+          without the cluster's credentials; a bootstrap that fails never demands them. A join
+          fails if no node of the cluster is reached at that moment, or the credentials are wrong.
+        - `stays`: the bootstrap never ends, and stays in that state. Any of the three states of
+          work means the one that fits; "idle" accepts the call and does nothing.
+        - `settles`: seconds after the end for which POST /v1/bdbs is answered 406
+          (invalid_version).
+
+        Raises `ValueError` if there is no such node, if it is in the cluster, and for values that
+        do not fit.
+        """
+        plan = BootstrapPlan(
+            duration=duration,
+            error_code=error_code,
+            error_details=error_details,
+            downtime=downtime,
+            demands_credentials_at=demands_credentials_at,
+            stays=stays,
+            settles=settles,
+        )
+        self._bootstraps.plan(node, plan)
+
+    def bootstrap_state(self, node: int) -> BootstrapState:
+        """Return the true state of a node's bootstrap, even while the node cannot be reached.
+
+        Raises `ValueError` if there is no such node.
+        """
+        self._nodes.check(node)
+        return self._bootstraps.state(node)
 
     def revoke_tokens(self) -> None:
         """Make all tokens invalid that were issued so far.
@@ -574,12 +646,14 @@ class FakeCluster:
         databases, plans, clock = self._databases, self._planned_calls, self._clock
         nodes, node_actions = self._nodes, self._node_actions
         self._authentication.add_to(app)
+        BootstrapRoutes(self, self._bootstraps, clock, node=node).add_to(app)
         ActionRoutes(self.actions, databases, clock).add_to(app, v2=has_v2)
         DatabaseRoutes(databases, plans, clock, version=version).add_to(app)
         DatabaseActionRoutes(databases, plans, version=version).add_to(app)
         ShardRoutes(databases, node_actions, plans, version=version).add_to(app)
         NodeActionRoutes(self, node_actions, plans).add_to(app)
         NodeRoutes(self, nodes, node_actions, databases, clock).add_to(app)
+        ModuleRoutes(self, self._modules, plans, node=node).add_to(app)
         ClusterRoutes(self, databases, clock).add_to(app)
         ClusterActionRoutes(self, nodes, node_actions, plans).add_to(app)
         CrdbRoutes(self, self._crdbs, plans, clock).add_to(app, upgrade=is_since(version, "8.0"))

@@ -24,6 +24,8 @@ class ClusterSettings(Protocol):
     bare_node_actions: bool
     bare_crdb_tasks: bool
     not_cancellable: set[str]
+    name: str
+    allow_modules_upload: bool
     requests: list[SeenRequest]
 
     @property
@@ -48,6 +50,7 @@ class SeenRequest:
 
     `time` is the loop's, in seconds; `path` is as sent, still quoted; `status` is None until the
     answer, and for ever if the connection was closed without one; `node` is the receiving node.
+    `has_credentials` is True if it came with an Authorization header or a client's certificate.
     Neither headers nor bodies are kept.
     """
 
@@ -56,3 +59,4 @@ class SeenRequest:
     path: str
     status: int | None = None
     node: int = 1
+    has_credentials: bool = False

@@ -221,7 +221,7 @@ class TestTokens:
             await authorize(session, three, "refresh_jwt", ttl=77_777)
 
         fields = {field.name for field in dataclasses.fields(three.requests[0])}
-        assert fields == {"time", "method", "path", "status", "node"}
+        assert fields == {"time", "method", "path", "status", "node", "has_credentials"}
         assert [seen.method for seen in three.requests] == ["POST", "GET", "POST"]
         shown = f"{three!r} {three} {three.requests!r} {three.requests[0]}"
         for secret in (three.password, three.username, token, TOKEN_MARK, "JWT", "77777"):

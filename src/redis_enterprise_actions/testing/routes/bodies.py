@@ -37,6 +37,8 @@ def task(action: FakeAction, now: float, clock: Clock) -> dict[str, object]:
         body["progress"] = f"{percent:g}"
     if action.node_uid is not None:
         body["node_uid"] = str(action.node_uid)
+    if action.module_uid is not None:
+        body["module_uid"] = action.module_uid
     if status == "failed":
         body |= {"error_code": action.error_code, "error_message": action.error}
     return body

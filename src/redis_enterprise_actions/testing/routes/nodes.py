@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import web
 
 from redis_enterprise_actions.testing.clock import loop_time
+from redis_enterprise_actions.testing.server.nodes import inside_address
 from redis_enterprise_actions.testing.server.requests import error_response, parse_uid
 
 
 if TYPE_CHECKING:
     from redis_enterprise_actions.testing.clock import Clock
     from redis_enterprise_actions.testing.server.nodes import NodeServers
-    from redis_enterprise_actions.testing.settings import ClusterSettings
+    from redis_enterprise_actions.testing.settings import ClusterSettings, Version
     from redis_enterprise_actions.testing.state.databases import DatabaseRegistry
     from redis_enterprise_actions.testing.state.node_actions import NodeActionRegistry
 
@@ -143,7 +144,12 @@ class NodeRoutes:
 
 def address(uid: int) -> str:
     """Return the address of a node inside the cluster's network."""
-    return f"10.0.0.{uid}"
+    return inside_address(uid)
+
+
+def installed_node(version: Version) -> dict[str, object]:
+    """Return the fields of a node's object that do not depend on a cluster."""
+    return {"software_version": _BUILDS[version], **_HARDWARE, **_INSTALLED}
 
 
 def find_member(text: str, actions: NodeActionRegistry) -> int:

@@ -58,6 +58,10 @@ class Authentication:
             or self._has_token(request)
         )
 
+    def has_credentials(self, request: web.Request) -> bool:
+        """Return True if a request came with credentials, right or wrong, outside of its body."""
+        return "Authorization" in request.headers or _has_certificate(request)
+
     def unauthorized(self) -> web.Response:
         return web.Response(status=401, headers=_REALM if self._settings.basic else None)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from aiohttp import web
 
@@ -11,6 +11,7 @@ from redis_enterprise_actions.testing.clock import loop_time
 from redis_enterprise_actions.testing.settings import SeenRequest
 
 from .faults import Fault, disconnect, next_fault, send_half, spoil
+from .nodes import inside_address
 
 
 if TYPE_CHECKING:
@@ -28,7 +29,22 @@ if TYPE_CHECKING:
 # The body of a 503 during an election is not documented.
 _NO_PRIMARY: Final = {"error_code": "no_primary", "description": "the cluster has no primary node"}
 
-_INSIDE: Final = "https://10.0.0.{}:9443"  # address of a node inside the cluster's network
+_INSIDE_PORT: Final = 9443  # of the API, inside the cluster's network
+_BOOTSTRAP: Final = "/v1/bootstrap"
+# Routes on which each node answers for itself.
+_LOCAL: Final = ("/v2/local/",)
+
+
+class NodeStates(Protocol):
+    """The parts of the bootstraps of a cluster's nodes that the middleware depends on."""
+
+    def gateway_status(self, node: int) -> int | None:
+        """Return the status that the gateway of a node answers while its services restart."""
+        ...
+
+    def demands_credentials(self, node: int) -> bool:
+        """Return True if a node is in an active cluster, or about to be."""
+        ...
 
 
 class Middleware:
@@ -44,6 +60,7 @@ class Middleware:
         nodes: NodeServers,
         authentication: Authentication,
         chaos: ChaosRunner,
+        states: NodeStates,
         clock: Clock,
     ) -> None:
         self.faults: list[Fault] = []
@@ -51,6 +68,7 @@ class Middleware:
         self._nodes = nodes
         self._authentication = authentication
         self._chaos = chaos
+        self._states = states
         self._clock = clock
 
     def for_node(self, node: int) -> AiohttpMiddleware:
@@ -71,7 +89,11 @@ class Middleware:
             disconnect(request)
             return None
         seen = SeenRequest(
-            time=loop_time(), method=request.method, path=request.raw_path, node=node
+            time=loop_time(),
+            method=request.method,
+            path=request.raw_path,
+            node=node,
+            has_credentials=self._authentication.has_credentials(request),
         )
         self._settings.requests.append(seen)
         response = await self._answer_with_faults(node, request, handler)
@@ -110,20 +132,45 @@ class Middleware:
     async def _answer(
         self, node: int, request: web.Request, handler: Handler
     ) -> web.StreamResponse:
-        """Answer as clusters do: redirect to the primary, authenticate, then serve the route."""
+        """Answer as clusters do: redirect to the primary, authenticate, then serve the route.
+
+        A node answers by itself about its bootstrap. Other routes of a node that is in no cluster
+        are answered 503 ("not a cluster member"); that its body is empty, is a guess.
+        """
+        gateway = self._states.gateway_status(node)
+        if gateway is not None:
+            return web.Response(status=gateway)
+        if request.path == _BOOTSTRAP or request.path.startswith(f"{_BOOTSTRAP}/"):
+            if not self._states.demands_credentials(node):
+                return await _serve(request, handler)
+        elif node in self._nodes.outside:
+            return web.Response(status=503)
+        elif not request.path.startswith(_LOCAL):
+            redirect = self._redirect(node, request)
+            if redirect is not None:
+                return redirect
+        if not self._authentication.is_authorized(request):
+            return self._authentication.unauthorized()
+        return await _serve(request, handler)
+
+    def _redirect(self, node: int, request: web.Request) -> web.Response | None:
+        """Return the answer of a node that is not the primary, or None if it serves the route."""
         primary = self._nodes.primary
         if primary is None:
             return web.json_response(_NO_PRIMARY, status=503)
         if node != primary and not self._settings.handle_redirects:
-            inside = _INSIDE.format(primary) if self._chaos.redirects_inside else None
+            inside = None
+            if self._chaos.redirects_inside:
+                inside = f"https://{inside_address(primary)}:{_INSIDE_PORT}"
             base = self._settings.redirect_to or inside or self._nodes.url_of(primary)
             location = f"{base.rstrip('/')}{request.raw_path}"
             return web.Response(status=307, headers={"Location": location})
-        if not self._authentication.is_authorized(request):
-            return self._authentication.unauthorized()
-        try:
-            return await handler(request)
-        except web.HTTPException as error:
-            return web.Response(
-                status=error.status, text=error.text, content_type=error.content_type
-            )
+        return None
+
+
+async def _serve(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Serve a route; an error that it raises is an answer."""
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        return web.Response(status=error.status, text=error.text, content_type=error.content_type)

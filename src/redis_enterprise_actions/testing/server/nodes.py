@@ -21,6 +21,11 @@ _BACKLOG: Final = 128
 _TURNS: Final = 10
 
 
+def inside_address(number: int) -> str:
+    """Return the address of a node inside the cluster's network."""
+    return f"10.0.0.{number}"
+
+
 class NodeServer:
     """Server of one node; the node keeps its port until the cluster is closed."""
 
@@ -108,7 +113,8 @@ async def _cut(listener: asyncio.Server | None, runner: web.AppRunner | None) ->
 class NodeServers:
     """Servers of all nodes of a cluster, numbered from 1, and the choice of the primary.
 
-    The nodes in `gone` were removed and cannot start again.
+    The nodes in `gone` were removed and cannot start again. Those in `outside` are installed, but
+    are in no cluster, and are no primary.
     """
 
     def __init__(
@@ -126,6 +132,7 @@ class NodeServers:
             for number in range(1, count + 1)
         ]
         self.gone: set[int] = set()
+        self.outside: set[int] = set()
         self._primary: int | None = 1
         self._open = False
 
@@ -140,6 +147,8 @@ class NodeServers:
     def primary(self, number: int | None) -> None:
         if number is not None:
             self.check(number)
+            if number in self.outside:
+                raise ValueError(f"node {number} is in no cluster")
         self._primary = number
 
     @property
@@ -153,6 +162,16 @@ class NodeServers:
     @property
     def running(self) -> list[int]:
         return [node.number for node in self._nodes if node.is_running]
+
+    @property
+    def running_members(self) -> list[int]:
+        """Numbers of the running nodes that are in the cluster."""
+        return [number for number in self.running if number not in self.outside]
+
+    def addresses_of(self, number: int) -> set[str]:
+        """Return what names a node: its address inside the cluster's network, and its URL's."""
+        url = self.url_of(number)
+        return {inside_address(number), _HOST, url, url.partition("://")[2]}
 
     def check(self, number: int) -> None:
         if not 1 <= number <= len(self):
@@ -188,7 +207,7 @@ class NodeServers:
         if number in self.gone:
             raise ValueError(f"node {number} was removed")
         await self._nodes[number - 1].start()
-        if self._primary is None:
+        if self._primary is None and number not in self.outside:
             self._primary = number
 
     async def stop(self, number: int) -> None:
@@ -199,16 +218,16 @@ class NodeServers:
             raise ValueError(f"node {number} is stopped already")
         stopping = self._nodes[number - 1].stop()
         if self._primary == number:
-            self._primary = next((each for each in self.running if each != number), None)
+            self._primary = next((each for each in self.running_members if each != number), None)
         await stopping
 
     def elect(self) -> None:
         """Make the lowest running node the primary, if there is none."""
         if self._primary is None:
-            self._primary = next(iter(self.running), None)
+            self._primary = next(iter(self.running_members), None)
 
     def fail_over(self, to: int | None) -> None:
         """Move the primary, if there is one, to a running node, by default the lowest other one."""
-        others = [number for number in self.running if number != self._primary]
+        others = [number for number in self.running_members if number != self._primary]
         if self._primary is not None and others:
             self._primary = to if to in others else others[0]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
 
-from aiohttp import web
+from aiohttp import BodyPartReader, web
 
 
 if TYPE_CHECKING:
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
 
 _ERRORS: Final[Mapping[int, type[web.HTTPException]]] = {
     400: web.HTTPBadRequest,
+    403: web.HTTPForbidden,
     404: web.HTTPNotFound,
     406: web.HTTPNotAcceptable,
     409: web.HTTPConflict,
@@ -59,6 +62,38 @@ async def read_body(request: web.Request, *, required: bool = False) -> dict[str
     if body is None:
         raise error_response(400, "invalid_request", "a JSON object is required, declared as such")
     return body
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Upload:
+    """Name, size and SHA-256 of a file that was uploaded; its content is not kept."""
+
+    file_name: str
+    size: int
+    sha256: str
+
+
+async def read_upload(request: web.Request, field: str) -> Upload | None:
+    """Return the file of a field of a form, or None if the body has none, or is no form."""
+    if request.content_type != "multipart/form-data":
+        return None
+    try:
+        reader = await request.multipart()
+        async for part in reader:
+            if isinstance(part, BodyPartReader) and part.name == field and part.filename:
+                return await _read_file(part, part.filename)
+    except ValueError:
+        return None
+    return None
+
+
+async def _read_file(part: BodyPartReader, file_name: str) -> Upload:
+    # By chunks, as aiohttp limits the size of what is read at once.
+    size, digest = 0, hashlib.sha256()
+    while chunk := await part.read_chunk():
+        size += len(chunk)
+        digest.update(chunk)
+    return Upload(file_name=file_name, size=size, sha256=digest.hexdigest())
 
 
 def query_flag(request: web.Request, name: str) -> bool:

@@ -112,6 +112,7 @@ class FakeAction:
     shards: tuple[int, ...]
     error_code: str
     error: str
+    module_uid: str | None = None
 
     @property
     def revision(self) -> int:

@@ -137,12 +137,13 @@ class NodeActionRegistry:
         run.cancelled_at = min(run.cancelled_at, loop_time())
 
     def members(self) -> list[int]:
-        """Return the uids of the nodes that were not removed."""
+        """Return the uids of the nodes that are in the cluster: not outside, and not removed."""
         at = loop_time()
         gone = {
             run.node_uid for run in self._runs if run.action == "remove" and run.has_succeeded(at)
         }
-        return [uid for uid in range(1, len(self._nodes) + 1) if uid not in gone]
+        outside = self._nodes.outside
+        return [uid for uid in range(1, len(self._nodes) + 1) if uid not in gone | outside]
 
     def maintenance(self) -> dict[int, int]:
         """Return the number of times that maintenance is on, by node: activations stack."""
