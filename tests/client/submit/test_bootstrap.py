@@ -366,7 +366,7 @@ class TestIdle:
     async def test_too_long(self) -> None:
         """A wait for a bootstrap that nobody starts says so, and how to wait longer."""
         async with machines() as (_, client):
-            with pytest.raises(ActionNotFound, match="no bootstrap has begun after 10s.*grace"):
+            with pytest.raises(ActionNotFound, match=r"no bootstrap has begun after 10s.*grace"):
                 await client.cluster.wait_bootstrap()
 
             assert loop_time() < 12
@@ -497,10 +497,10 @@ class TestEnds:
 
     async def test_vanished(self) -> None:
         """A node that is idle again, after it was seen working, has lost the bootstrap."""
-        async with RecordingServer(GET=[answer("initiated"), answer("idle")]) as server:
-            async with server.client() as client:
-                with pytest.raises(ActionVanished):
-                    await client.cluster.wait_bootstrap()
+        states = [answer("initiated"), answer("idle")]
+        async with RecordingServer(GET=states) as server, server.client() as client:
+            with pytest.raises(ActionVanished):
+                await client.cluster.wait_bootstrap()
 
     async def test_unknown_state(self) -> None:
         """A state that no page names is shown, and ends nothing."""
@@ -529,10 +529,10 @@ class TestEnds:
 
     async def test_forbidden(self) -> None:
         """An answer that no retry changes ends the wait, without the words of its body."""
-        async with RecordingServer(GET=[(403, '{"description": "hush"}')]) as server:
-            async with server.client() as client:
-                with pytest.raises(AuthenticationError) as caught:
-                    await client.cluster.wait_bootstrap()
+        refusal = (403, '{"description": "hush"}')
+        async with RecordingServer(GET=[refusal]) as server, server.client() as client:
+            with pytest.raises(AuthenticationError) as caught:
+                await client.cluster.wait_bootstrap()
 
         assert "hush" not in str(caught.value)
 
@@ -545,7 +545,7 @@ class TestEnds:
     @pytest.mark.parametrize("pinned", [False, True])
     async def test_new_certificate(
         self,
-        pinned: bool,  # noqa: FBT001 - a parameter
+        pinned: bool,
         tmp_path: Path,
     ) -> None:
         """A certificate that changes ends the wait; the error says that the bootstrap goes on."""
@@ -617,7 +617,6 @@ class TestTruth:
                 )
 
                 expected = "completed" if error is None else "error"
-                assert ended.action is not None or isinstance(ended, Action)
                 seen = ended if isinstance(ended, Action) else ended.action
                 assert seen is not None
                 assert (seen.status, cluster.bootstrap_state(1)) == (expected, expected)

@@ -10,7 +10,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from redis_enterprise_actions._client.wire.error_body import error_for, foreign_404, is_api_error
-from redis_enterprise_actions._model.errors import ClusterUnreachable, RequestError
+from redis_enterprise_actions._client.wire.reasons import read_reason
+from redis_enterprise_actions._model.errors import (
+    ClusterUnreachable,
+    RequestError,
+    RequestRejected,
+)
 
 from .connection_errors import ConnectionLost
 from .messages import Reply, Request
@@ -86,8 +91,21 @@ class NodeRequests:
         except RequestError as error:
             raise _of_node(error, node, 1) from error.__cause__
 
+    async def upload(self, node: URL, request: Request) -> None:
+        """Send a request that may be repeated to a node of a cluster, with credentials."""
+        self._demanding.add(node)
+        reply = await self._ask(node, request, None)
+        if 200 <= reply.status < 300:
+            return
+        if reply.status == _NOT_FOUND:
+            code, text = read_reason(reply.body)
+            raise RequestRejected(
+                request.method, request.path, status=404, error_code=code, description=text
+            )
+        raise _of_node(self._refusal(node, request, reply), node, 1)
+
     async def _ask(self, node: URL, request: Request, gate: Gate | None) -> Reply:
-        """Send a GET; send it again with credentials if the node demands them."""
+        """Send a request; send it again with credentials if the node demands them."""
         transport, authenticator = self._transport, self._transport.authenticator
         post = partial(self._post_for_token, node, gate)
         header: Secret | None = None

@@ -7,14 +7,26 @@ from typing import TYPE_CHECKING
 from redis_enterprise_actions._client.pacing.durations import (
     DEFAULT_OUTAGE_TIMEOUT,
     NOT_FOUND_GRACE,
+    seconds,
 )
 from redis_enterprise_actions._client.sources.paths import checked_uid
+from redis_enterprise_actions._client.submit.request import UPLOAD_TIMEOUT
+from redis_enterprise_actions._client.submit.uploads import (
+    MODULES,
+    USER_DEFINED,
+    check_reached,
+    read_module,
+    upload_artifact,
+    upload_hint,
+)
+from redis_enterprise_actions._model.errors import RequestRejected
 from redis_enterprise_actions._model.reference import ReferenceKind, parse_reference
 
 from .resource import Resource, merge
 
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Mapping
 
     from tenacity.wait import WaitBaseT
@@ -155,6 +167,57 @@ class Cluster(Resource):
             request_timeout=request_timeout,
             untracked=untracked,
         )
+
+    async def upload_module(
+        self,
+        file: str | os.PathLike[str] | bytes,
+        config: Mapping[str, object] | None = None,
+        *,
+        name: str | None = None,
+        params: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
+        busy_timeout: Duration | None = 0.0,
+        outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
+        request_timeout: Duration | None = None,
+        untracked: Untracked = "refused",
+    ) -> Operation:
+        """Upload a module, and install it on all nodes.
+
+        `file` is the path of its package, or the bytes, with the `name` of the file then. From 8.0
+        on, a module is user-defined: `config` is its configuration, and the package goes to each of
+        the client's URLs after that, so all nodes have to be among them; the work is done with the
+        answers. If a node refuses the package, the configuration stays. Before 8.0 there is no
+        `config`, and the installation goes on after the answer. The error of a release that lacks
+        the route says what to call. By default one request may take ten minutes. Raises
+        `UsageError` if the file cannot be read.
+
+        Source: POST /v2/modules (modules), POST /v2/local/modules/user-defined/artifacts and
+        /v2/modules/user-defined (modules/user-defined). Needs the permission
+        `update_cluster`.
+        """
+        parts, upload = self._parts, await read_module(file, name)
+        body = None if config is None else merge(config, "config", {})
+        await check_reached(parts.sources, seconds(outage_timeout, "outage_timeout"))
+        try:
+            operation = await parts.start(
+                "POST",
+                MODULES if config is None else USER_DEFINED,
+                body,
+                params=params,
+                headers=headers,
+                busy_timeout=busy_timeout,
+                outage_timeout=outage_timeout,
+                request_timeout=request_timeout,
+                untracked=untracked,
+                upload=upload if config is None else None,
+            )
+            if config is not None:
+                limit = seconds(request_timeout or UPLOAD_TIMEOUT, "request_timeout")
+                await upload_artifact(parts.sources, upload, timeout=limit)
+        except RequestRejected as error:
+            error.hint = upload_hint(error)
+            raise
+        return operation
 
     async def wait(
         self,

@@ -41,6 +41,7 @@ _RESERVED_HEADERS: Final = frozenset({
     *("authorization", "content-type", "content-length", "host", "cookie", "transfer-encoding"),
     "connection",
 })  # fmt: skip
+UPLOAD_TIMEOUT: Final = 600.0  # seconds; modules have up to some 100 MB
 _OFF: Final = frozenset({"false", "0", "no"})
 _TASK_ID: Final = "X-Task-ID"
 _PURGE: Final = "/purge"  # the only CRDB call whose page does not have X-Task-ID
@@ -115,13 +116,14 @@ def build_request(
     elif rule.follow is Follow.BOOTSTRAP:
         ref = node or ref
     secrets = secrets_in(sent)
+    least = UPLOAD_TIMEOUT if upload is not None else 0.0
     call = Request(
         method,
         path,
         query,
         body=upload or body,
         headers=sent_headers,
-        timeout=request_timeout or max(client_timeout, rule.timeout or 0.0),
+        timeout=request_timeout or max(client_timeout, rule.timeout or 0.0, least),
         secrets=secrets,
     )
     return SubmitRequest(call, rule, ref, dry_run, secrets, names_task)
