@@ -155,6 +155,7 @@ class TestCallRules:
             rule_of(method, path).follow
             in {
                 Follow.NODE_ACTION_CANCEL,
+                Follow.BOOTSTRAP,
                 Follow.CRDB_TASK_CANCEL,
                 Follow.TRANSFER,
                 Follow.CRDB_TASK,

@@ -5,6 +5,7 @@ Vendor pages: requests/bootstrap, objects/bootstrap.
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, cast
@@ -48,6 +49,7 @@ _MEMORY: Final = MappingProxyType({
     "required_flash": "flash",
 })  # fmt: skip
 _SAID: Final = frozenset({"message", "failed_nodes", "replace_candidate", "violation", *_MEMORY})
+_BYTES: Final = re.compile(r"\d{1,18}", re.ASCII)
 _UNITS: Final = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 
@@ -157,8 +159,8 @@ def _size_text(what: str, value: object) -> str | None:
     text = _scalar_text(value)
     if text is None:
         return None
-    if text.isascii() and text.isdecimal():
-        text = _bytes_text(int(text[:18]))
+    if _BYTES.fullmatch(text):
+        text = _bytes_text(int(text))
     return f"required {what}: {text}"
 
 
