@@ -61,6 +61,7 @@ _KINDS: Final = {
     "Iterable[Mapping[str, object]]": ArgumentKind.OBJECTS,
     "Duration": ArgumentKind.DURATION,
     "bool": ArgumentKind.SWITCH,
+    "str | os.PathLike[str] | bytes": ArgumentKind.FILE,
 }
 
 

@@ -46,7 +46,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def credentials_of(client: ActionsClient) -> str:
     """Return the credentials that the client sends: `ops:password`, or a token."""
-    scheme, _, credentials = client._transport._authenticator.static_header.reveal().partition(" ")  # type: ignore[attr-defined]
+    scheme, _, credentials = client._transport.authenticator.static_header.reveal().partition(" ")  # type: ignore[attr-defined]
     return base64.b64decode(credentials).decode() if scheme == "Basic" else credentials
 
 

@@ -515,9 +515,11 @@ class ActionsClient:
         Without any of these the operation is complete only where the API says so: for a dry run,
         for a call that is documented as done when it is answered, or one that is documented to name
         an action "if it exists". Otherwise nothing can be followed, and waiting raises
-        `NothingToFollow`; with `untracked="completed"` the answer counts as the end, but not that
-        of a bootstrap, nor one that names several actions. A dry run of an Active-Active database
-        is a task like any other.
+        `NothingToFollow`; with `untracked="completed"` the answer counts as the end, but not one
+        that names several actions. A dry run of an Active-Active database is a task like any other.
+
+        A bootstrap goes to the first of the client's URLs only, once and without credentials, and
+        that node is asked for its end; see `Cluster.create`.
 
         The API reads `dry_run`, `only_failovers` and `max_operations` from the query, but the
         `dry_run` of the calls for shards from the body: a setting in the wrong place raises

@@ -74,6 +74,7 @@ if TYPE_CHECKING:
     from typing_extensions import TypeVar as DefaultTypeVar
 
     from redis_enterprise_actions._client.goals import Until
+    from redis_enterprise_actions._client.http.messages import Upload
     from redis_enterprise_actions._client.pacing.durations import Duration
     from redis_enterprise_actions._client.polling.poller import Poller
     from redis_enterprise_actions._client.polling.wait_state import Goal
@@ -152,10 +153,13 @@ class ClientParts:
         outage_timeout: Duration | None,
         request_timeout: Duration | None,
         untracked: Untracked,
+        node: str | None = None,
+        upload: Upload | None = None,
     ) -> Operation[_R]:
         """Send a call that starts work; see `ActionsClient.submit`.
 
-        `makes` is the type of the operation's result, where the call has only one.
+        `makes` is the type of the operation's result, where the call has only one; `node` the host
+        of the node that a bootstrap is for, and `upload` a body that is no JSON.
         """
         busy = seconds(busy_timeout, "busy_timeout")
         outage = seconds(outage_timeout, "outage_timeout")
@@ -172,6 +176,8 @@ class ClientParts:
             headers,
             request_timeout=limit,
             client_timeout=self.submitter.request_timeout,
+            node=self.sources.bootstraps.reference(node),
+            upload=upload,
         )
         started = await self.submitter.start(request, busy_timeout=busy, outage_timeout=outage)
         accepted = untracked == "completed" and not started.still_running

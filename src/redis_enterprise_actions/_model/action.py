@@ -210,7 +210,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         """The kind of work and its object, in one line: `SMCreateBDB on bdb:1`."""
         if self.kind is Kind.DATABASE:
             return one_line(f"database {self.object_uid}")
-        if self.kind is Kind.CONDITION:
+        if self.kind in {Kind.CONDITION, Kind.BOOTSTRAP}:
             return one_line(self.uid)
         name = self.name or "action"
         if self.object_type is not None and self.object_uid is not None:

@@ -8,6 +8,7 @@ processes.
 
 from __future__ import annotations
 
+import re
 from copy import copy
 from typing import TYPE_CHECKING, ClassVar, Final, Self
 
@@ -287,6 +288,7 @@ class UntrustedCertificate(ClusterUnreachable):
     """The cluster's TLS certificate does not verify. A retry does not help.
 
     `fingerprint` is the SHA-256 fingerprint of the certificate, where another one was pinned.
+    During a bootstrap, `hint` says that it goes on.
     """
 
     transient = False
@@ -299,12 +301,18 @@ class UntrustedCertificate(ClusterUnreachable):
         reason: str,
         nodes: Iterable[str] = (),
         fingerprint: str | None = None,
+        hint: str | None = None,
     ) -> None:
-        super().__init__(method, path, reason=reason, nodes=nodes, sent=False)
+        super().__init__(method, path, reason=reason, nodes=nodes, sent=False, hint=hint)
         self.fingerprint = fingerprint
 
     @property
     def detail(self) -> str:
+        hint = f". {self.hint}" if self.hint else ""
+        return f"{self._problem}{hint}"
+
+    @property
+    def _problem(self) -> str:
         whose = f"the certificate of {', '.join(self.nodes) or 'the cluster'}"
         if self.fingerprint is not None:
             return (
@@ -503,6 +511,8 @@ class ActionNotFound(WaitError):
     def _message(self) -> str:
         seen = f"{self._subject} was not found {self._after}"
         is_database, is_lost = self.uid.startswith("bdb:"), "@lost" in (self.ref or "")
+        if _is_bootstrap(self.ref, self.uid):
+            return self._not_begun(is_lost=is_lost)
         if is_database and is_lost:
             return self._nothing_seen
         if is_lost:
@@ -510,6 +520,13 @@ class ActionNotFound(WaitError):
         if is_database:
             return f"{seen}: it does not exist, or it is hidden from the user"
         return f"{seen}: it never existed, or it ended so long ago that the cluster forgot it"
+
+    def _not_begun(self, *, is_lost: bool) -> str:
+        """Return the message of a wait for a bootstrap that did not begin."""
+        seen = f"{self._subject}: no bootstrap has begun {self._after}"
+        if is_lost:
+            return f"{seen}: the node may not have executed the call"
+        return f"{seen}: start one, or wait longer with not_found_grace= (--not-found-grace)"
 
 
 class ActionVanished(WaitError):
@@ -600,6 +617,8 @@ def _work(ref: str | None, uid: str) -> str:
     """Return the name of the work that a reference names; `uid` is that of its `Action`."""
     name = uid
     kind = (ref or uid).partition(":")[0]
+    if _is_bootstrap(ref, uid):
+        return uid
     if kind == "crdb":
         return f"CRDB task {name}"
     if kind not in _WORK:
@@ -608,10 +627,14 @@ def _work(ref: str | None, uid: str) -> str:
     return _WORK[kind].format(owner, action)
 
 
+def _is_bootstrap(ref: str | None, uid: str) -> bool:
+    return re.split("[:@]", ref or uid, maxsplit=1)[0] == "bootstrap"
+
+
 def _subject(ref: str | None, uid: str, action: Action | None) -> str:
     """Return the title of an action with its uid, or the work that a reference names."""
     work = _work(ref, uid)
-    if action is None:
+    if action is None or action.title == uid:
         return work
     # The title names the same object, unless the work has a uid of its own.
     return f"{action.title} [{one_line(uid)}]" if work.endswith(uid) else action.title

@@ -56,6 +56,13 @@ class ListKind(enum.StrEnum):
     CLUSTER_STATE = "states of the cluster"
 
 
+# Kinds without a list: each reference is asked for alone.
+WITHOUT_LIST: Final = frozenset({
+    ListKind.BOOTSTRAPS,
+    ListKind.CRDB_HEALTH,
+    ListKind.CLUSTER_STATE,
+})  # fmt: skip
+
 _LIST_KINDS: Final[Mapping[ReferenceKind, ListKind]] = MappingProxyType({
     ReferenceKind.ACTION: ListKind.ACTIONS,
     ReferenceKind.NODE: ListKind.NODES,
@@ -96,8 +103,8 @@ _DATABASE_RUN: Final = (
     rf"{GONE}(?:,{AFTER}{_KNOWN_FAILURE})?"
     rf"|(?:{AFTER}|{BUSY}|{UNCHANGED}|{LOST}|{LOST_BUSY}){_KNOWN_FAILURE}"
 )
-# The end of the node's bootstrap before the call: its state, and when it began, as far as known
-_BOOTSTRAP_RUN: Final = rf"{AFTER}(?:,[\w.+-]*)*"
+# The node's bootstrap before the call: its state, and when it began, as far as known
+_BOOTSTRAP_RUN: Final = rf"(?:{AFTER}|{LOST})(?:,[\w.+-]*)*"
 _HOST: Final = r"(?:\[[\w.:%]+\]|[\w.-]+)(?::\d{1,5})?"
 # Runs that are a condition, with its settings
 _AVAILABLE: Final = r"available(?:,lag(?:=\d{1,9})?)?"
@@ -158,7 +165,7 @@ class Reference(msgspec.Struct, frozen=True, gc=False):
     - export, import, backup: the result before the call, and the time of the call.
     - bdb: empty, or `gone`, `after`, `busy`, `unchanged`, `lost` or `lost-busy`, and the failures
       before the call.
-    - bootstrap: empty, or `after` and the end of the bootstrap before the call.
+    - bootstrap: empty, or `after` or `lost`, and the bootstrap before the call.
     """
 
     kind: ReferenceKind
@@ -203,6 +210,11 @@ class Reference(msgspec.Struct, frozen=True, gc=False):
     def action_name(self) -> str:
         """The name of the node's or the cluster's action, as in URL paths."""
         return self.uid.rpartition("/")[2]
+
+    @property
+    def is_of_one_node(self) -> bool:
+        """Return True if one node alone can answer, whatever the others do."""
+        return self.kind is ReferenceKind.BOOTSTRAP
 
     @property
     def is_deletion(self) -> bool:

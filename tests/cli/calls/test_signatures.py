@@ -106,7 +106,13 @@ CALLS = {
         "maintenance-off NODE_UID [--data]",
         "remove NODE_UID [--data]",
     ],
-    Cluster: ["change-primary NODE_UID"],
+    Cluster: [
+        "create --data [--node]",
+        "join --data [--node]",
+        "recover --data [--node]",
+        "change-primary NODE_UID",
+        "upload-module FILE [--data] [--name]",
+    ],
     Shards: [
         "migrate SHARD_UIDS --target-node [--data] [--dry-run]",
         "fail-over SHARD_UIDS [--data] [--dry-run]",

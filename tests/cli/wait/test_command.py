@@ -270,16 +270,6 @@ class TestSubmit:
         err = capsys.readouterr().err
         assert err.endswith("  the call was answered, and there is nothing to follow\n")
 
-    def test_bootstrap(self, threaded: ThreadedCluster, capsys: pytest.CaptureFixture[str]) -> None:
-        """A bootstrap without `--no-wait` is refused before anything is sent."""
-        call = ["submit", "post", "/v1/bootstrap/create_cluster", "--data", "{}"]
-
-        assert main(call) == 2
-        err = capsys.readouterr().err
-        assert "the call was not made, as it needs --no-wait" in err
-        assert "GET /v1/bootstrap" in err
-        assert threaded.cluster.requests == []
-
     @pytest.mark.parametrize("name", ["dry_run", "only_failovers", "max_operations"])
     def test_wrong_place(
         self, threaded: ThreadedCluster, capsys: pytest.CaptureFixture[str], name: str

@@ -102,7 +102,7 @@ async def test_no_credentials(cluster: FakeCluster) -> None:
 
 def test_repr_has_no_secret() -> None:
     """No `repr` shows a password."""
-    assert SECRET not in repr(vars(transport())) + repr(vars(transport()._authenticator))
+    assert SECRET not in repr(vars(transport())) + repr(vars(transport().authenticator))
 
 
 @pytest.mark.parametrize("timeout", [0.0, float("inf")])

@@ -15,7 +15,6 @@ from redis_enterprise_actions._client.submit.calls import (
     Follow,
     command_that_finds_out,
     find_rule,
-    reason_not_followable,
 )
 from redis_enterprise_actions._model.reference import Reference, ReferenceKind
 from tests.client.submit.handles import BDB, NODE, handle_of, rule_of, summary
@@ -69,9 +68,10 @@ DOCUMENTED: Final = (
     ("POST", "/v1/cluster/actions/change_master", V74, "cluster:change_master@after"),
     ("DELETE", "/v1/cluster/actions/change_master", V74, "cluster:change_master@after"),
     ("POST", "/v1/cluster/actions/other", V74, "cluster:other@after"),  # of a later version
-    ("POST", "/v1/bootstrap/create_cluster", V74, "no"),
-    ("POST", "/v1/bootstrap/join_cluster", V74, "no"),
-    ("POST", "/v1/bootstrap/recover_cluster", V74, "no"),
+    ("POST", "/v1/bootstrap/create_cluster", V74, "bootstrap"),
+    ("POST", "/v1/bootstrap/join_cluster", V74, "bootstrap"),
+    ("POST", "/v1/bootstrap/recover_cluster", V74, "bootstrap"),
+    ("POST", "/v1/bootstrap/validate/join_cluster", V74, "done"),
     ("POST", "/v1/crdbs", V74, "crdb:sent"),
     ("PATCH", "/v1/crdbs/g", V74, "crdb:sent"),
     ("DELETE", "/v1/crdbs/g", V74, "crdb:sent"),
@@ -155,6 +155,7 @@ class TestCallRules:
             rule_of(method, path).follow
             in {
                 Follow.NODE_ACTION_CANCEL,
+                Follow.BOOTSTRAP,
                 Follow.CRDB_TASK_CANCEL,
                 Follow.TRANSFER,
                 Follow.CRDB_TASK,
@@ -228,11 +229,3 @@ class TestCallRules:
         path = "/v1/" + "/".join(words)
         if summary(handle_of(method, path, answer)) == "done":
             assert rule_of(method, path).follow in {Follow.OPTIONAL_ACTION, Follow.SYNCHRONOUS}
-
-    def test_not_followable(self) -> None:
-        """A bootstrap is known to be impossible to follow before the call."""
-        for call in ("create_cluster", "join_cluster", "recover_cluster"):
-            reason = reason_not_followable("POST", f"/v1/bootstrap/{call}")
-
-            assert "GET /v1/bootstrap" in (reason or "")
-        assert reason_not_followable("PUT", BDB) is None

@@ -260,15 +260,3 @@ class TestNothingToFollow:
                 await client.submit("PUT", BDB, {"password": "hunter2-hunter2"})
 
         assert "hunter2" not in f"{caught.value} {vars(caught.value)}"
-
-    @pytest.mark.parametrize("call", ["create_cluster", "join_cluster", "recover_cluster"])
-    async def test_bootstrap(self, call: str) -> None:
-        """A bootstrap cannot be followed: the error names the endpoint to poll."""
-        path = f"/v1/bootstrap/{call}"
-        async with Server(POST=[(200, "")]) as server, server.client() as client:
-            operation = await client.submit("POST", path)
-
-            with pytest.raises(NothingToFollow, match="GET /v1/bootstrap"):
-                await operation
-            with pytest.raises(NothingToFollow):  # as the bootstrap is still running
-                await (await client.submit("POST", path, untracked="completed"))

@@ -12,7 +12,7 @@ from redis_enterprise_actions._cli.wait.command import display_of_call, submit
 from redis_enterprise_actions._cli.wait.prefixes import resolve_references
 from redis_enterprise_actions._cli.wait.reporter import LogCapture
 from redis_enterprise_actions._client.http.redaction import secrets_in, without_secrets
-from redis_enterprise_actions._client.submit.calls import Follow, find_rule, reason_not_followable
+from redis_enterprise_actions._client.submit.calls import Follow, find_rule
 from redis_enterprise_actions._client.submit.request import build_request
 from redis_enterprise_actions._model.database_names import parse_any_reference
 from redis_enterprise_actions._model.errors import (
@@ -64,9 +64,6 @@ def run_submit(args: argparse.Namespace, execution: Execution) -> Coroutine[obje
         request_timeout=None,
         client_timeout=0.0,
     )
-    problem = reason_not_followable(method, args.path) if args.wait else None
-    if problem is not None:
-        raise UsageError(f"the call was not made, as it needs --no-wait: {problem}")
     destruction = None if args.yes or args.dry_run else destruction_by(method, args.path)
     if destruction is not None:
         check_terminal(destruction)

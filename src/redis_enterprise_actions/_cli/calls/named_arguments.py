@@ -31,7 +31,10 @@ _HELP: Final = {
     "shard_uids": "uid of a shard",
     "target_node_uid": "uid of the node that they move to",
     "guid": "GUID of the Active-Active database",
-    "config": f"the object to create: {_JSON}",
+    "config": f"the configuration of the call: {_JSON}",
+    "node": "host, or host:port, of one of the URLs (default: the first one)",
+    "file": "the package of the module",
+    "name": "the name of the file, if it is another one",
     "changes": f"the settings to change: {_JSON}",
     "settings": f"settings of the call: {_JSON}",
     "location": f"an export_location object: {_JSON}",
@@ -45,6 +48,7 @@ _SAMPLES: Final = {
     ArgumentKind.DATABASE: "1",
     ArgumentKind.TEXT: '"$guid"',
     ArgumentKind.TEXTS: "3 4",
+    ArgumentKind.FILE: "module.zip",
     ArgumentKind.OBJECT: "@file.json",
     ArgumentKind.OBJECTS: "@file.json",
 }
@@ -62,7 +66,8 @@ def add_nodes(command: CommandParser) -> None:
 
 def add_cluster(command: CommandParser) -> None:
     """Add the calls on the cluster."""
-    _add_calls("cluster", command, "Change the cluster as a whole.")
+    sentence = "Create, join and recover a cluster; change it as a whole."
+    _add_calls("cluster", command, sentence)
 
 
 def add_shards(command: CommandParser) -> None:

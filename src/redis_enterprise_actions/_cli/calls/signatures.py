@@ -16,6 +16,7 @@ class ArgumentKind(enum.Enum):
     OBJECT = enum.auto()  # JSON
     OBJECTS = enum.auto()
     DURATION = enum.auto()
+    FILE = enum.auto()  # a path
     SWITCH = enum.auto()
     CHOICE = enum.auto()
 

@@ -112,10 +112,47 @@ CALLS: Final[Mapping[str, tuple[NamedCall, ...]]] = MappingProxyType(
         ),
         "cluster": (
             NamedCall(
+                name="create",
+                method="create",
+                summary="Create a cluster of one installed node",
+                arguments=(
+                    CallArgument("config", ArgumentKind.OBJECT, "--data", required=True),
+                    CallArgument("node", ArgumentKind.TEXT, "--node", required=False),
+                ),
+            ),
+            NamedCall(
+                name="join",
+                method="join",
+                summary="Join an installed node to a cluster",
+                arguments=(
+                    CallArgument("config", ArgumentKind.OBJECT, "--data", required=True),
+                    CallArgument("node", ArgumentKind.TEXT, "--node", required=False),
+                ),
+            ),
+            NamedCall(
+                name="recover",
+                method="recover",
+                summary="Recover a cluster on an installed node",
+                arguments=(
+                    CallArgument("config", ArgumentKind.OBJECT, "--data", required=True),
+                    CallArgument("node", ArgumentKind.TEXT, "--node", required=False),
+                ),
+            ),
+            NamedCall(
                 name="change-primary",
                 method="change_primary",
                 summary="Make a node the primary of the cluster",
                 arguments=(CallArgument("node_uid", ArgumentKind.NUMBER, None, required=True),),
+            ),
+            NamedCall(
+                name="upload-module",
+                method="upload_module",
+                summary="Upload a module, and install it on all nodes",
+                arguments=(
+                    CallArgument("file", ArgumentKind.FILE, None, required=True),
+                    CallArgument("config", ArgumentKind.OBJECT, "--data", required=False),
+                    CallArgument("name", ArgumentKind.TEXT, "--name", required=False),
+                ),
             ),
         ),
         "shards": (

@@ -26,6 +26,19 @@ class Reply(NamedTuple):
         return f"<answer {self.status} of {len(self.body)} bytes>"
 
 
+class Upload:
+    """Body of a request that is no JSON. Its `repr` hides the bytes."""
+
+    __slots__ = ("content", "content_type")
+
+    def __init__(self, content: bytes, content_type: str) -> None:
+        self.content = content
+        self.content_type = content_type
+
+    def __repr__(self) -> str:
+        return f"<upload of {len(self.content)} bytes>"
+
+
 class Request(NamedTuple):
     """Request to any node. `path` and `query` are quoted already; `timeout` is in seconds.
 
@@ -38,7 +51,7 @@ class Request(NamedTuple):
     method: str
     path: str
     query: str = ""
-    body: Secret | None = None
+    body: Secret | Upload | None = None
     headers: Mapping[str, str] = _NO_HEADERS
     permission: str | None = None
     timeout: float | None = None
@@ -52,6 +65,18 @@ class Request(NamedTuple):
         if reply.status == _UNAVAILABLE and self.is_answer is not None:
             return self.is_answer(reply.body)
         return 200 <= reply.status < 300 or reply.status == 404
+
+    @property
+    def data(self) -> str | bytes | None:
+        """The body as it is sent."""
+        if self.body is None:
+            return None
+        return self.body.content if isinstance(self.body, Upload) else self.body.reveal()
+
+    @property
+    def content_type(self) -> str:
+        """The type of the body."""
+        return self.body.content_type if isinstance(self.body, Upload) else "application/json"
 
     @property
     def is_write(self) -> bool:

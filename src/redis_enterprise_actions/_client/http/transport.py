@@ -95,7 +95,8 @@ class _Headers(dict[str, str]):
 class Transport:
     """Sender of requests to one cluster. It opens a session if none is given.
 
-    `has_answered` is True once the cluster has given an answer that is the API's.
+    `has_answered` is True once the cluster has given an answer that is the API's, and
+    `knows_credentials` once a node has accepted those of the client.
     """
 
     def __init__(
@@ -110,8 +111,8 @@ class Transport:
         self.nodes = nodes
         self.requests_sent = 0
         self.has_answered = False
-        self._knows_credentials = False  # a node has accepted them
-        self._authenticator = authenticator
+        self.knows_credentials = False
+        self.authenticator = authenticator
         self._tls = tls
         self._external_session = session
         self._session: aiohttp.ClientSession | None = None  # the one in use, until `close`
@@ -203,16 +204,25 @@ class Transport:
 
         headers = None
         if self._get_headers is not None:
-            headers = self._headers_for(request, self._authenticator.static_header)
+            headers = self._headers_for(request, self.authenticator.static_header)
         return self._request(request, decode, None, self._call_slots, headers)
 
-    def send_to_node(self, node: URL, request: Request) -> Coroutine[object, object, Reply]:
-        """Send a request without credentials to one node; return any reply, also a redirect.
+    def send_to_node(
+        self,
+        node: URL,
+        request: Request,
+        *,
+        gate: Gate | None = None,
+        header: Secret | None = None,
+    ) -> Coroutine[object, object, Reply]:
+        """Send a request to one node, with no credentials but those of `header`; return any reply.
 
-        Raises `RequestError` if there is none, and `ClientClosed`.
+        A redirect is one, too. `gate` is that of a poll. Raises `RequestError` if there is no
+        reply, and `ClientClosed`.
         """
-        headers = self._headers_for(request, None)
-        return self._exchange((node,), request, headers, None, self._call_slots)
+        headers = self._headers_for(request, header)
+        slots = self._call_slots if gate is None else self._poll_slots
+        return self._exchange((node,), request, headers, gate, slots)
 
     async def _request(
         self,
@@ -240,7 +250,7 @@ class Transport:
                 outcome = await self._exchange(chain, request, headers, gate, slots)
                 if request.is_answered_by(outcome):
                     value = decode(outcome)
-                    self.has_answered = self._knows_credentials = True
+                    self.has_answered = self.knows_credentials = True
                     if nodes.failed or attempts is not None:
                         node = nodes.current if attempts is None else chain[-1]
                         nodes.mark_answered(node, loop.time())
@@ -294,7 +304,7 @@ class Transport:
                     request.method,
                     _url(chain[-1], request.path, request.query),
                     headers=headers,
-                    data=None if request.body is None else request.body.reveal(),
+                    data=request.data,
                     ssl=self._ssl,
                     timeout=(
                         self._timeout_for(chain[-1], request)
@@ -360,7 +370,7 @@ class Transport:
             reply.headers,
             reply.body,
             permission=request.permission,
-            check=self._authenticator.hint,
+            check=self.authenticator.hint,
             hint=hint,
             quoted=request.quotable,
             redact=partial(without_secrets, request.secrets) if request.secrets else None,
@@ -369,11 +379,11 @@ class Transport:
         if error.advice is None:
             self.has_answered = True
         if status == 403:
-            self._knows_credentials = True
+            self.knows_credentials = True
         if isinstance(error, ClusterUnreachable):
             return attempts.fail(error, now)
         assert isinstance(error, RequestRejected)
-        if status in _REDIRECTS or (status == 401 and self._knows_credentials):
+        if status in _REDIRECTS or (status == 401 and self.knows_credentials):
             return attempts.refuse(error, now)
         raise attempts.error(error, now)
 
@@ -392,20 +402,20 @@ class Transport:
         self, request: Request, gate: Gate | None, attempts: Attempts | None
     ) -> _Headers:
         """Return headers with a token. Raises the error of the request for one."""
-        call = self._authenticator.authorization(partial(self._post_for_token, gate))
-        return self._headers_for(request, await self._token_of(request, call, attempts))
+        call = self.authenticator.authorization(partial(self._post_for_token, gate))
+        return self._headers_for(request, await self.token_of(request, call, attempts))
 
     async def _reauthorize(
         self, request: Request, gate: Gate | None, attempts: Attempts, refused: _Headers
     ) -> _Headers | None:
         """Return other headers than those that were refused, or None if there are none."""
         post = partial(self._post_for_token, gate)
-        call = self._authenticator.reauthorize(refused.authorization, post)
-        header = await self._token_of(request, call, attempts)
+        call = self.authenticator.reauthorize(refused.authorization, post)
+        header = await self.token_of(request, call, attempts)
         return None if header is None else self._headers_for(request, header)
 
-    async def _token_of(
-        self, request: Request, call: Awaitable[Secret | None], attempts: Attempts | None
+    async def token_of(
+        self, request: Request, call: Awaitable[Secret | None], attempts: Attempts | None = None
     ) -> Secret | None:
         """Await a token. Raises an error that counts the requests before it, too."""
         try:
@@ -429,7 +439,7 @@ class Transport:
     def _headers_for(self, request: Request, authorization: Secret | None) -> _Headers:
         headers = {**request.headers, **_HEADERS} if request.headers else dict(self._base_headers)
         if request.body is not None:
-            headers[hdrs.CONTENT_TYPE] = "application/json"
+            headers[hdrs.CONTENT_TYPE] = request.content_type
         return _Headers(headers, authorization)
 
     async def _post_for_token(

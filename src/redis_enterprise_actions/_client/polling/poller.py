@@ -429,7 +429,7 @@ class Poller:
         if found is not None and tracked.list_misses:
             tracked.on_found_alone()
         self._deliver(tracked, found, request, now)
-        if tracked not in self._registry.unverified:
+        if tracked not in self._registry.unverified and not tracked.ref.is_of_one_node:
             self._on_cluster_answered(now)
 
     def _on_list(self, request: _Request, listed: ListResult, took: float, now: float) -> None:
@@ -495,7 +495,8 @@ class Poller:
                     self._wake(waiter)
             self._end_outage_of(tracked, now)
         self._registry.unverified.pop(tracked, None)
-        self._on_cluster_answered(now)
+        if not tracked.ref.is_of_one_node:
+            self._on_cluster_answered(now)
 
     def _deliver(
         self,
@@ -602,7 +603,11 @@ class Poller:
             waiter.state.active_schedule.on_no_answer(now)
         self._registry.unverified.pop(tracked, None)
         outage = tracked.outage
-        is_alone = others_answered or (outage is not None and self._answered_at >= outage.began)
+        is_alone = (
+            tracked.ref.is_of_one_node
+            or others_answered
+            or (outage is not None and self._answered_at >= outage.began)
+        )
         if not is_alone:
             self._record_outage(error, request, tracked.ref, now)
         if is_alone or self._declared_outage is None:
@@ -653,15 +658,17 @@ class Poller:
         """Record a failure of one action, which may be the only one that fails."""
         if tracked.outage is None:
             tracked.outage = Outage(request.began)
-        tracked.outage.record_failure(error, now)
+        of_one_node = tracked.ref.is_of_one_node
+        is_unreached = of_one_node and error.advice is not None and tracked.action is None
+        tracked.outage.record_failure(error, now, is_unreached=is_unreached)
         tracked.listen()  # a list that shows it as before ends its outage
         for waiter in self._served_by(request):
             waiter.state.join_outage(tracked.outage)
         if is_alone and not tracked.outage.is_logged:
             tracked.outage.is_logged = True
             extra = _log_fields("outage", now - tracked.outage.began, error, tracked.ref)
-            message = "%s; asking again, while requests for other actions are answered"
-            _outage_log.warning(message, str(error), extra=extra)
+            others = "" if of_one_node else ", while requests for other actions are answered"
+            _outage_log.warning("%s; asking again%s", str(error), others, extra=extra)
 
     def _end_outage_of(self, tracked: TrackedAction, now: float) -> None:
         """Record an answer for one action, which ends the outage of this action."""

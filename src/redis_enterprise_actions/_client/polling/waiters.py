@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from redis_enterprise_actions._client.pacing.shared_schedule import SharedSchedule
 from redis_enterprise_actions._client.protocols import Wanted
 from redis_enterprise_actions._model.action import Action, AmbiguousAnswer
+from redis_enterprise_actions._model.reference import WITHOUT_LIST
 
 
 if TYPE_CHECKING:
@@ -302,7 +303,7 @@ class ListEndpoint:
         self.heard_at = _NEVER
         self.shown_at = _NEVER  # time of the last request that was answered
         self.read: Callable[[Reference], Action | None] | None = None  # see `ListResult`
-        self.avoided_until = _NEVER
+        self.avoided_until = math.inf if kind in WITHOUT_LIST else _NEVER
         self.last_request = 0  # number of the last request for this list or its actions
         self.last_was_list = False
         self._cost = 1.0

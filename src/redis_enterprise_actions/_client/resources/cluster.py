@@ -1,4 +1,4 @@
-"""The cluster as a whole: its primary node, and its actions."""
+"""The cluster as a whole: its bootstrap, its primary node, and its actions."""
 
 from __future__ import annotations
 
@@ -7,15 +7,27 @@ from typing import TYPE_CHECKING
 from redis_enterprise_actions._client.pacing.durations import (
     DEFAULT_OUTAGE_TIMEOUT,
     NOT_FOUND_GRACE,
+    seconds,
 )
 from redis_enterprise_actions._client.sources.paths import checked_uid
+from redis_enterprise_actions._client.submit.request import UPLOAD_TIMEOUT
+from redis_enterprise_actions._client.submit.uploads import (
+    MODULES,
+    USER_DEFINED,
+    check_reached,
+    read_module,
+    upload_artifact,
+    upload_hint,
+)
+from redis_enterprise_actions._model.errors import RequestRejected
 from redis_enterprise_actions._model.objects import Node
 from redis_enterprise_actions._model.reference import ReferenceKind, parse_reference
 
-from .resource import Resource
+from .resource import Resource, merge
 
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Mapping
 
     from tenacity.wait import WaitBaseT
@@ -28,6 +40,104 @@ if TYPE_CHECKING:
 
 class Cluster(Resource):
     """The cluster as a whole: `client.cluster`. See `Databases` for the arguments."""
+
+    async def create(
+        self,
+        config: Mapping[str, object],
+        *,
+        node: str | None = None,
+        params: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
+        busy_timeout: Duration | None = 0.0,
+        outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
+        request_timeout: Duration | None = None,
+        untracked: Untracked = "refused",
+    ) -> Operation[None]:
+        """Create a cluster of one installed node; `config` is the body, without `action`.
+
+        `node` is the host, or `host:port`, of one of the client's URLs; by default, the first one.
+        The call goes to that node once, and without the client's credentials, as the node knows
+        none yet. Wait for `bootstrap@idle` before, if the node is still being installed. A refusal
+        (401) means that the node is part of a cluster already, and another one (409) that its
+        bootstrap is in progress. `Operation.wait` sends the client's credentials once the node
+        demands them: give the client those of the new cluster.
+
+        Source: POST /v1/bootstrap/create_cluster (bootstrap). Needs no credentials.
+        """
+        return await self._parts.start(
+            "POST",
+            "/v1/bootstrap/create_cluster",
+            merge(config, "config", {"action": "create_cluster"}),
+            params=params,
+            headers=headers,
+            busy_timeout=busy_timeout,
+            outage_timeout=outage_timeout,
+            request_timeout=request_timeout,
+            untracked=untracked,
+            node=node,
+        )
+
+    async def join(
+        self,
+        config: Mapping[str, object],
+        *,
+        node: str | None = None,
+        params: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
+        busy_timeout: Duration | None = 0.0,
+        outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
+        request_timeout: Duration | None = None,
+        untracked: Untracked = "refused",
+    ) -> Operation[None]:
+        """Join an installed node to a cluster; `config` is the body, without `action`.
+
+        See `create` for the arguments.
+
+        Source: POST /v1/bootstrap/join_cluster (bootstrap). Needs no credentials.
+        """
+        return await self._parts.start(
+            "POST",
+            "/v1/bootstrap/join_cluster",
+            merge(config, "config", {"action": "join_cluster"}),
+            params=params,
+            headers=headers,
+            busy_timeout=busy_timeout,
+            outage_timeout=outage_timeout,
+            request_timeout=request_timeout,
+            untracked=untracked,
+            node=node,
+        )
+
+    async def recover(
+        self,
+        config: Mapping[str, object],
+        *,
+        node: str | None = None,
+        params: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
+        busy_timeout: Duration | None = 0.0,
+        outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
+        request_timeout: Duration | None = None,
+        untracked: Untracked = "refused",
+    ) -> Operation[None]:
+        """Recover a cluster on an installed node; `config` is the body, without `action`.
+
+        See `create` for the arguments.
+
+        Source: POST /v1/bootstrap/recover_cluster (bootstrap). Needs no credentials.
+        """
+        return await self._parts.start(
+            "POST",
+            "/v1/bootstrap/recover_cluster",
+            merge(config, "config", {"action": "recover_cluster"}),
+            params=params,
+            headers=headers,
+            busy_timeout=busy_timeout,
+            outage_timeout=outage_timeout,
+            request_timeout=request_timeout,
+            untracked=untracked,
+            node=node,
+        )
 
     async def change_primary(
         self,
@@ -60,6 +170,57 @@ class Cluster(Resource):
             untracked=untracked,
         )
 
+    async def upload_module(
+        self,
+        file: str | os.PathLike[str] | bytes,
+        config: Mapping[str, object] | None = None,
+        *,
+        name: str | None = None,
+        params: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
+        busy_timeout: Duration | None = 0.0,
+        outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
+        request_timeout: Duration | None = None,
+        untracked: Untracked = "refused",
+    ) -> Operation[None]:
+        """Upload a module, and install it on all nodes.
+
+        `file` is the path of its package, or the bytes, with the `name` of the file then. From 8.0
+        on, a module is user-defined: `config` is its configuration, and the package goes to each of
+        the client's URLs after that, so all nodes have to be among them; the work is done with the
+        answers. If a node refuses the package, the configuration stays. Before 8.0 there is no
+        `config`, and the installation goes on after the answer. The error of a release that lacks
+        the route says what to call. By default one request may take ten minutes. Raises
+        `UsageError` if the file cannot be read.
+
+        Source: POST /v2/modules (modules), POST /v2/local/modules/user-defined/artifacts and
+        /v2/modules/user-defined (modules/user-defined). Needs the permission
+        `update_cluster`.
+        """
+        parts, upload = self._parts, await read_module(file, name)
+        body = None if config is None else merge(config, "config", {})
+        await check_reached(parts.sources, seconds(outage_timeout, "outage_timeout"))
+        try:
+            operation: Operation[None] = await parts.start(
+                "POST",
+                MODULES if config is None else USER_DEFINED,
+                body,
+                params=params,
+                headers=headers,
+                busy_timeout=busy_timeout,
+                outage_timeout=outage_timeout,
+                request_timeout=request_timeout,
+                untracked=untracked,
+                upload=upload if config is None else None,
+            )
+            if config is not None:
+                limit = seconds(request_timeout or UPLOAD_TIMEOUT, "request_timeout")
+                await upload_artifact(parts.sources, upload, timeout=limit)
+        except RequestRejected as error:
+            error.hint = upload_hint(error)
+            raise
+        return operation
+
     async def wait(
         self,
         action: str,
@@ -83,6 +244,42 @@ class Cluster(Resource):
         ref = parse_reference(
             f"cluster:{action}" if task_id is None else f"cluster:{action}@{task_id}"
         )
+        return await self._parts.operation(ref).wait(
+            timeout=timeout,
+            poll=poll,
+            on_progress=on_progress,
+            stall_timeout=stall_timeout,
+            outage_timeout=outage_timeout,
+            not_found_grace=not_found_grace,
+            recorder=recorder,
+        )
+
+    async def wait_bootstrap(
+        self,
+        *,
+        node: str | None = None,
+        timeout: Duration | None = None,
+        poll: WaitBaseT | None = None,
+        on_progress: Callable[[Action], object] | None = None,
+        stall_timeout: Duration | None = None,
+        outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
+        not_found_grace: Duration = NOT_FOUND_GRACE,
+        recorder: Recorder | None = None,
+    ) -> FinishedAction:
+        """Wait until the bootstrap of a node has completed.
+
+        `node` is the host, or `host:port`, of one of the client's URLs; by default, the first one.
+        Only that node is asked, and without credentials as long as it demands none. While the node
+        does not answer, as it is being installed or its services restart, that is an outage. Raises
+        `ActionFailed` with the code and the details of an error, `ActionNotFound` if no bootstrap
+        has begun within `not_found_grace`, and what `ActionsClient.wait_for_action` raises.
+
+        `client.wait_for("bootstrap@idle")` waits for a node that answers, and on which no bootstrap
+        has begun.
+
+        Source: GET /v1/bootstrap (bootstrap).
+        """
+        ref = self._parts.sources.bootstraps.reference(node)
         return await self._parts.operation(ref).wait(
             timeout=timeout,
             poll=poll,

@@ -9,6 +9,7 @@ from redis_enterprise_actions._model.action import Action
 from redis_enterprise_actions._model.reference import ListKind
 
 from .actions import ActionsApi
+from .bootstrap import BootstrapApi
 from .crdb_tasks import CrdbTasksApi
 from .databases import DatabasesApi
 from .names import NamesApi
@@ -34,6 +35,7 @@ class StatusSources:
         self.node_actions = NodeActionsApi(transport)
         self.crdb_tasks = CrdbTasksApi(transport)
         self.databases = DatabasesApi(transport, self.actions.v2)
+        self.bootstraps = BootstrapApi(transport)
         self.names = NamesApi(transport)
         self.objects = ObjectsApi(transport)
         self.by_kind: Mapping[ListKind, StatusSource] = {
@@ -42,6 +44,7 @@ class StatusSources:
             ListKind.CLUSTER: self.node_actions,
             ListKind.CRDBS: self.crdb_tasks,
             ListKind.BDBS: self.databases,
+            ListKind.BOOTSTRAPS: self.bootstraps,
         }
 
     async def fetch_certain(self, ref: Reference) -> Action | None:

@@ -45,16 +45,12 @@ class Follow(enum.Enum):
     CRDB_TASK_CANCEL = enum.auto()  # the task in the path
     OPTIONAL_ACTION = enum.auto()  # none: the answer names an action if there is one
     SYNCHRONOUS = enum.auto()  # none: the cluster answers when the work is done
-    BOOTSTRAP = enum.auto()  # GET /v1/bootstrap, which this client does not poll
+    BOOTSTRAP = enum.auto()  # the bootstrap of the node that is called
     ACTION_ONLY = enum.auto()  # none: the answer has to name an action
 
 
 _ACCEPTED: Final = "the cluster accepted it (202), and the answer names nothing to follow"
 NO_HANDLE: Final[Mapping[Follow, str]] = {
-    Follow.BOOTSTRAP: (
-        "a bootstrap continues after its answer, and this client does not follow it: "
-        "poll GET /v1/bootstrap until its state is completed or error"
-    ),
     Follow.CRDB_TASK: "the answer names no task of the Active-Active database",
     Follow.OPTIONAL_ACTION: _ACCEPTED,
     Follow.SYNCHRONOUS: _ACCEPTED,
@@ -167,7 +163,8 @@ CALL_RULES: Final[tuple[CallRule, ...]] = (
     ),
     _rule("POST", _CLUSTER, Follow.NODE_ACTION),
     _rule("DELETE", _CLUSTER, Follow.NODE_ACTION_CANCEL),
-    # requests/bootstrap: a status code
+    # requests/bootstrap: a status code; the check of a configuration is answered when it is done
+    _rule("POST", r"/v1/bootstrap/validate/.+", Follow.SYNCHRONOUS),
     _rule("POST", r"/v1/bootstrap(?:/.*)?", Follow.BOOTSTRAP),
     # requests/crdbs/..., requests/crdb_tasks: a crdb_task, dry runs included
     _rule("POST", r"/v1/crdb_tasks/(?P<task>[^/]+)/actions/cancel", Follow.CRDB_TASK_CANCEL),
@@ -226,7 +223,7 @@ def _path_reference(follow: Follow, groups: Mapping[str, str]) -> Reference | No
         return Reference(ReferenceKind.CLUSTER, groups["action"])
     if "task" in groups:
         return Reference(ReferenceKind.CRDB, unquote(groups["task"]))
-    return None
+    return Reference(ReferenceKind.BOOTSTRAP, "") if follow is Follow.BOOTSTRAP else None
 
 
 def command_that_finds_out(follow: Follow, ref: Reference | None) -> str:
@@ -239,12 +236,6 @@ def command_that_finds_out(follow: Follow, ref: Reference | None) -> str:
         return f"redis-actions list --node {ref.numeric_uid}"
     if ref.kind is ReferenceKind.CLUSTER:
         return f"redis-actions list --name {ref.action_name}"
-    if ref.kind is ReferenceKind.CRDB:
+    if ref.kind in {ReferenceKind.CRDB, ReferenceKind.BOOTSTRAP}:
         return f"redis-actions wait {shlex.quote(str(ref))}"
     return f"redis-actions list --bdb {ref.numeric_uid}"
-
-
-def reason_not_followable(method: str, path: str) -> str | None:
-    """Return why no answer to a call can be followed, or None if one may be."""
-    follow = find_rule(method, path)[0].follow
-    return NO_HANDLE[follow] if follow is Follow.BOOTSTRAP else None

@@ -76,7 +76,7 @@ def read_handle(
     if ref is not None or done:
         return Handle(ref, answer)
     problem = NO_HANDLE.get(follow, _NO_ACTION)
-    return Handle(None, answer, problem, still_running=follow is Follow.BOOTSTRAP)
+    return Handle(None, answer, problem)
 
 
 def _named_reference(
@@ -84,7 +84,7 @@ def _named_reference(
 ) -> Reference | None:
     """Return the work that an answer names, or else the work in the path if it has a status."""
     deleted = f"{ReferenceKind.BDB}:{before.uid}" if follow is Follow.DELETED and before else ""
-    if follow in _CANCELS:
+    if follow in _CANCELS or follow is Follow.BOOTSTRAP:
         return before  # the work to follow is the cancelled one, not the cancel
     if uids:
         return _action(uids[0], deleted)

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from redis_enterprise_actions._client.http.messages import Request
+from redis_enterprise_actions._client.http.messages import Request, Upload
 from redis_enterprise_actions._client.http.redaction import secrets_in, without_secrets
 from redis_enterprise_actions._client.sources.paths import quoted_uid
 from redis_enterprise_actions._model.errors import UsageError
@@ -42,6 +42,7 @@ _RESERVED_HEADERS: Final = frozenset({
     *("authorization", "content-type", "content-length", "host", "cookie", "transfer-encoding"),
     "connection",
 })  # fmt: skip
+UPLOAD_TIMEOUT: Final = 600.0  # seconds; modules have up to some 100 MB
 _OFF: Final = frozenset({"false", "0", "no"})
 _TASK_ID: Final = "X-Task-ID"
 _PURGE: Final = "/purge"  # the only CRDB call whose page does not have X-Task-ID
@@ -86,8 +87,13 @@ def build_request(
     *,
     request_timeout: float | None,
     client_timeout: float,
+    node: Reference | None = None,
+    upload: Upload | None = None,
 ) -> SubmitRequest:
     """Check the arguments of a call, and build its request. Raises `UsageError`.
+
+    `node` refers to the bootstrap of the node that a call for one is to go to. `upload` is the body
+    if that is no JSON.
 
     `request_timeout` is the call's own limit in seconds. Without one, the limit is `client_timeout`
     or, if that is longer, the documented time of the call.
@@ -108,14 +114,17 @@ def build_request(
     names_task = any(name.casefold() == _TASK_ID.casefold() for name in sent_headers)
     if rule.follow is Follow.CRDB_TASK:
         ref = _task_reference(path, sent_headers)
+    elif rule.follow is Follow.BOOTSTRAP:
+        ref = node or ref
     secrets = secrets_in(sent)
+    least = UPLOAD_TIMEOUT if upload is not None else 0.0
     call = Request(
         method,
         path,
         query,
-        body=body,
+        body=upload or body,
         headers=sent_headers,
-        timeout=request_timeout or max(client_timeout, rule.timeout or 0.0),
+        timeout=request_timeout or max(client_timeout, rule.timeout or 0.0, least),
         secrets=secrets,
     )
     return SubmitRequest(call, rule, ref, dry_run, secrets, names_task)

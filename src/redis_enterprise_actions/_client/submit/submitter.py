@@ -18,6 +18,7 @@ import msgspec
 
 from redis_enterprise_actions._client.http.messages import Request
 from redis_enterprise_actions._client.pacing.retry import RetryState, retry_for
+from redis_enterprise_actions._client.sources import bootstrap_runs
 from redis_enterprise_actions._client.sources.node_actions import action_path
 from redis_enterprise_actions._client.sources.node_runs import (
     UNKNOWN_STATUS,
@@ -66,7 +67,9 @@ _BUSY: Final = 409
 _NOT_FOUND: Final = 404
 _NOT_TAKEN: Final = 429
 _UNAVAILABLE: Final = 503  # some part of the cluster may be working on the request
-_RECOVERABLE: Final = frozenset({Follow.NODE_ACTION, Follow.TRANSFER, Follow.CRDB_TASK})
+_RECOVERABLE: Final = frozenset({
+    *(Follow.NODE_ACTION, Follow.TRANSFER, Follow.CRDB_TASK, Follow.BOOTSTRAP),
+})  # fmt: skip
 # Calls that show in the state of their object whether they have begun anything.
 _OBSERVABLE: Final = _RECOVERABLE | {Follow.CHANGED, Follow.DATABASE, Follow.DELETED}
 _NODE_KINDS: Final = frozenset({ReferenceKind.NODE, ReferenceKind.CLUSTER})
@@ -200,6 +203,8 @@ class Submitter:
             if ref.kind in _NODE_KINDS:
                 run = str(RunIdentity(UNKNOWN_STATUS, "", ""))
                 ref = msgspec.structs.replace(ref, run=run)
+            elif ref.kind is ReferenceKind.BOOTSTRAP:
+                ref = bootstrap_runs.with_state(ref, None)
             return _Before(ref, is_known=ref.kind is not ReferenceKind.BDB)
 
     async def _read_state(
@@ -213,6 +218,9 @@ class Submitter:
             ref = await budget.retry(databases.with_baseline, ref)
             ref = await self._reset_transfer(ref, budget)
             return _Before(ref, read_at=asyncio.get_running_loop().time())
+        if ref.kind is ReferenceKind.BOOTSTRAP:
+            before = await budget.retry(self.sources.bootstraps.look, ref)
+            return _Before(bootstrap_runs.with_state(ref, before))
         found = await budget.retry(self.sources.fetch_certain, ref)
         cancels = request.follow is Follow.NODE_ACTION_CANCEL
         if cancels and found is not None and not found.phase.terminal:
@@ -254,7 +262,7 @@ class Submitter:
         """
         sent_at = asyncio.get_running_loop().time()
         try:
-            reply = await self.transport.send(request.call)
+            reply = await self._exchange(request)
         except RequestError as error:
             status = error.status if isinstance(error, ClusterUnreachable) else None
             harmless = status == _NOT_TAKEN or (status == _UNAVAILABLE and request.starts_nothing)
@@ -264,6 +272,13 @@ class Submitter:
         if reply.status == _NOT_FOUND:
             raise _rejected(request, reply.status, *read_reason(reply.body))
         return sent_at, reply
+
+    def _exchange(self, request: SubmitRequest) -> Coroutine[object, object, Reply]:
+        """Send a request to any node, or a bootstrap to its node, once."""
+        if request.follow is Follow.BOOTSTRAP and request.ref is not None:
+            bootstraps = self.sources.bootstraps
+            return bootstraps.requests.post(bootstraps.node_of(request.ref), request.call)
+        return self.transport.send(request.call)
 
     async def _find_lost_work(
         self, request: SubmitRequest, before: Reference | None, error: AnswerLost
@@ -398,6 +413,8 @@ def _answer_lost(
         ref = with_lost_change(ref)
     elif ref is not None and request.follow is Follow.NODE_ACTION:
         ref = with_lost_call(ref)
+    elif ref is not None and request.follow is Follow.BOOTSTRAP:
+        ref = bootstrap_runs.with_lost_call(ref)
     known = error if isinstance(error, ClusterUnreachable) else None
     answer_lost = AnswerLost(
         error.method,

@@ -1,0 +1,181 @@
+"""Requests to one node each, such as those about its bootstrap, which no other node can answer.
+
+A node that is in no cluster knows no credentials, so they are sent to a node only after it has
+demanded them with a 401.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from redis_enterprise_actions._client.wire.error_body import error_for, foreign_404, is_api_error
+from redis_enterprise_actions._client.wire.reasons import read_reason
+from redis_enterprise_actions._model.errors import (
+    ClusterUnreachable,
+    RequestError,
+    RequestRejected,
+)
+from redis_enterprise_actions._model.secret import Secret
+
+from .connection_errors import ConnectionLost
+from .messages import Reply, Request
+from .redaction import without_secrets
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from yarl import URL
+
+    from redis_enterprise_actions._client.protocols import Gate
+
+    from .transport import Transport
+
+_T = TypeVar("_T")
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_UNAUTHORIZED: Final = 401
+_NOT_FOUND: Final = 404
+_MEMBER: Final = "The node demands credentials, so it is part of a cluster already"
+
+
+class NodeRequests:
+    """Sender of requests to single nodes, with credentials for those that demand them only."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._demanding: set[URL] = set()  # nodes that have answered 401 without credentials
+        self._accepting: set[URL] = set()  # nodes that have accepted them
+
+    async def get(
+        self, node: URL, path: str, *, decode: Callable[[Reply], _T], gate: Gate | None = None
+    ) -> _T:
+        """GET `path` from a node, and return what `decode` makes of a reply of status 2xx or 404.
+
+        Errors do not quote the body. A redirect is a transient failure, as another node would
+        answer for itself. So is a 401 to credentials that only other nodes have accepted.
+        """
+        request = Request("GET", path, quotable=False)
+        attempts = 1
+        try:
+            try:
+                reply = await self._ask(node, request, gate)
+            except ClusterUnreachable as error:
+                if not isinstance(error.__cause__, ConnectionLost):
+                    raise
+                attempts += 1  # the server may have closed an idle connection at that moment
+                reply = await self._ask(node, request, gate)
+            if 200 <= reply.status < 300 or reply.status == _NOT_FOUND:
+                value = decode(reply)
+                self._transport.has_answered = True
+                return value
+            raise self._refusal(node, request, reply)
+        except RequestError as error:
+            raise _of_node(error, node, attempts) from error.__cause__
+
+    async def post(self, node: URL, request: Request) -> Reply:
+        """Send a request that changes something to a node, once; return a reply of 2xx or 404.
+
+        It goes without credentials: a node that demands them is part of a cluster already, and
+        refuses it. Raises `RequestError`, of which `sent` is False if the node cannot have executed
+        the request.
+        """
+        try:
+            reply = await self._transport.send_to_node(node, request)
+            if reply.status == _NOT_FOUND and not is_api_error(reply.body):
+                raise foreign_404(request.path, method=request.method)
+            if 200 <= reply.status < 300 or reply.status == _NOT_FOUND:
+                self._transport.has_answered = True
+                return reply
+            hint = _MEMBER if reply.status == _UNAUTHORIZED else None
+            raise self._refusal(node, request, reply, hint=hint)
+        except RequestError as error:
+            raise _of_node(error, node, 1) from error.__cause__
+
+    async def upload(self, node: URL, request: Request) -> None:
+        """Send a request that may be repeated to a node of a cluster, with credentials."""
+        self._demanding.add(node)
+        reply = await self._ask(node, request, None)
+        if 200 <= reply.status < 300:
+            return
+        if reply.status == _NOT_FOUND:
+            code, text = read_reason(reply.body)
+            raise RequestRejected(
+                request.method, request.path, status=404, error_code=code, description=text
+            )
+        raise _of_node(self._refusal(node, request, reply), node, 1)
+
+    async def _ask(self, node: URL, request: Request, gate: Gate | None) -> Reply:
+        """Send a request; send it again with credentials if the node demands them."""
+        transport, authenticator = self._transport, self._transport.authenticator
+        post = partial(self._post_for_token, node, gate)
+        header: Secret | None = None
+        if node in self._demanding:
+            header = await transport.token_of(request, authenticator.authorization(post))
+        is_renewed = False
+        while True:
+            reply = await transport.send_to_node(node, request, gate=gate, header=header)
+            if reply.status != _UNAUTHORIZED:
+                if header is not None and 200 <= reply.status < 300:
+                    self._accepting.add(node)
+                    transport.knows_credentials = True
+                return reply
+            if not authenticator.has_credentials or is_renewed:
+                return reply
+            if header is None:
+                self._demanding.add(node)
+                header = await transport.token_of(request, authenticator.authorization(post))
+                continue
+            is_renewed = True
+            header = await transport.token_of(request, authenticator.reauthorize(header, post))
+            if header is None:
+                return reply
+
+    async def _post_for_token(
+        self, node: URL, gate: Gate | None, path: str, authorization: Secret | None, body: Secret
+    ) -> Secret:
+        request = Request("POST", path, body=body, quotable=False, repeatable=True)
+        reply = await self._transport.send_to_node(node, request, gate=gate, header=authorization)
+        if reply.status == _NOT_FOUND:
+            raise foreign_404(path, method="POST")
+        if not 200 <= reply.status < 300:
+            raise self._refusal(node, request, reply)
+        return Secret(reply.body.decode("utf-8", "replace"))
+
+    def _refusal(
+        self, node: URL, request: Request, reply: Reply, *, hint: str | None = None
+    ) -> RequestError:
+        """Return the error for a reply that is neither 2xx nor to be decoded."""
+        method, path, status = request.method, request.path, reply.status
+        if status in _REDIRECTS:
+            reason = f"it answered {status}, and no other node can answer for this one"
+            return ClusterUnreachable(method, path, reason=reason, status=status, sent=False)
+        is_known_elsewhere = self._transport.knows_credentials and node not in self._accepting
+        if status == _UNAUTHORIZED and hint is None and is_known_elsewhere:
+            reason = f"it answered {status} to credentials that another node has accepted"
+            return ClusterUnreachable(method, path, reason=reason, status=status, sent=False)
+        error = error_for(
+            method,
+            path,
+            status,
+            reply.headers,
+            reply.body,
+            permission=None,
+            check=self._transport.authenticator.hint,
+            hint=hint,
+            quoted=request.quotable,
+            redact=partial(without_secrets, request.secrets) if request.secrets else None,
+        )
+        assert error is not None
+        if not error.transient:
+            self._transport.has_answered = True
+        return error
+
+
+def _of_node(error: RequestError, node: URL, attempts: int) -> RequestError:
+    """Return an error that names the node."""
+    if error.nodes:
+        return error
+    return error.with_history(
+        attempts=attempts, nodes=[str(node)], retry_after=error.retry_after, sent=error.sent
+    )

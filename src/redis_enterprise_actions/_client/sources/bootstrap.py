@@ -1,0 +1,124 @@
+"""Endpoint of the bootstrap of a node: the installed machine becomes part of a cluster.
+
+Each node answers for itself, without credentials until it is part of an active cluster.
+
+Vendor pages: requests/bootstrap, objects/bootstrap.
+"""
+
+from __future__ import annotations
+
+from copy import copy
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from redis_enterprise_actions._client.http.node_requests import NodeRequests
+from redis_enterprise_actions._client.protocols import NO_LIST
+from redis_enterprise_actions._client.wire.bootstrap import read_bootstrap
+from redis_enterprise_actions._client.wire.conditions import condition_action
+from redis_enterprise_actions._model.errors import UntrustedCertificate, UsageError
+from redis_enterprise_actions._model.reference import Reference, ReferenceKind
+
+from .bootstrap_runs import is_idle, match_run
+from .not_found import is_missing
+
+
+if TYPE_CHECKING:
+    from yarl import URL
+
+    from redis_enterprise_actions._client.http.messages import Reply
+    from redis_enterprise_actions._client.http.transport import Transport
+    from redis_enterprise_actions._client.protocols import Gate, ListResult, Wanted
+    from redis_enterprise_actions._model.action import Action, AmbiguousAnswer
+    from redis_enterprise_actions._model.errors import WaitError
+
+PATH: Final = "/v1/bootstrap"  # the page's table has a typo: /v1/boostrap is answered 404
+_GOES_ON: Final = (
+    "The node had another certificate before; its bootstrap goes on, and a new wait can follow it"
+)
+
+
+class BootstrapApi:
+    """Status source for the bootstraps of nodes. No list holds them."""
+
+    def __init__(self, transport: Transport) -> None:
+        self.transport = transport
+        self.requests = NodeRequests(transport)
+
+    def path(self, _: Reference) -> str:
+        """Return the path of a node's bootstrap, the same on all nodes."""
+        return PATH
+
+    def node_of(self, ref: Reference) -> URL:
+        """Return the node that a reference names: by the host of its URL, or the first one.
+
+        Raises `UsageError` unless exactly one URL of the client fits.
+        """
+        urls = self.transport.nodes.urls
+        if not ref.uid:
+            return urls[0]
+        name = ref.uid.casefold()
+        found = [url for url in urls if name in {_host(url), f"{_host(url)}:{url.port}"}]
+        if len(found) == 1:
+            return found[0]
+        count = "several" if found else "none"
+        known = ", ".join(map(str, urls))
+        raise UsageError(f"{ref.uid!r} is the host of {count} of the client's URLs: {known}")
+
+    def reference(self, node: str | None) -> Reference:
+        """Return the reference of the bootstrap of a node. Raises `UsageError`."""
+        if node is None:
+            return Reference(ReferenceKind.BOOTSTRAP, "")
+        if not isinstance(node, str):
+            raise UsageError(f"node={node!r:.100} is not the host of one of the client's URLs")
+        ref = Reference(ReferenceKind.BOOTSTRAP, node.strip())
+        if not ref.uid:
+            raise UsageError("node= is empty")
+        self.node_of(ref)
+        return ref
+
+    async def fetch(
+        self, ref: Reference, last: Action | None, gate: Gate | None = None
+    ) -> Action | AmbiguousAnswer | None:
+        """Return the state of a node's bootstrap; that it is idle is ambiguous."""
+        found = await self.look(ref, last, gate)
+        if found is None:
+            return None
+        if ref.condition is not None:
+            state = f"its bootstrap is in the state {found.status}"
+            return condition_action(ref, [] if is_idle(found) else [state])
+        return match_run(found, ref, last)
+
+    async def look(
+        self, ref: Reference, last: Action | None = None, gate: Gate | None = None
+    ) -> Action | None:
+        """Return the state of a node's bootstrap, or None if the node has no such route.
+
+        Raises `UntrustedCertificate` with a hint if the certificate has changed since `last`.
+        """
+        try:
+            return await self.requests.get(
+                self.node_of(ref), PATH, decode=partial(_decode, ref), gate=gate
+            )
+        except UntrustedCertificate as error:
+            if last is None:
+                raise
+            changed, cause = copy(error), error.__cause__
+            changed.hint = _GOES_ON
+        raise changed from cause
+
+    async def fetch_many(self, _: Wanted, __: Gate | None) -> ListResult:
+        """Return that there is no list."""
+        return NO_LIST
+
+    async def verify(self, _: Reference, __: WaitError, ___: Gate | None) -> Action | None:
+        """Return None: nothing else tells how a bootstrap has ended."""
+        return None
+
+
+def _decode(ref: Reference, reply: Reply) -> Action | None:
+    return None if is_missing(reply, PATH) else read_bootstrap(reply.body, ref, PATH)
+
+
+def _host(url: URL) -> str:
+    host = (url.host or "").casefold()
+    return f"[{host}]" if ":" in host else host
