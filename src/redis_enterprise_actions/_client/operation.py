@@ -398,7 +398,7 @@ async def end_of(
     observation = _observed(state, parts, recorder)
     try:
         clock = asyncio.get_running_loop().time
-        if on_progress is None:
+        if on_progress is None and state.early_end is None:
             has_next = True
             while has_next:
                 waiter = Waiter(state, every_update=False)
@@ -456,7 +456,7 @@ def _shared_limits(
     hold: Duration = 0.0,
 ) -> Limits:
     hold_seconds = seconds(hold, "hold")
-    if hold is None or hold_seconds == math.inf:
+    if hold_seconds == math.inf:
         raise UsageError(f"hold={hold!r} is not a time for which a condition can stay true")
     return Limits(
         hold=hold_seconds,

@@ -338,7 +338,7 @@ class TestDeadline:
         wait.answer(at(1), 1000.0)
 
         assert (wait.state.next_limit, wait.state.hard_limit) == (math.inf, math.inf)
-        assert not wait.state.needs_changes
+        assert not wait.state.has_stall_limit
         assert wait.state.check(1e9, forced=True) is None
 
     def test_zero(self) -> None:
@@ -540,7 +540,7 @@ class TestStall:
     def test_stalled(self) -> None:
         """A wait without movement polls at the limit, and is then verified."""
         wait = new_wait(stall_timeout=12)
-        assert wait.state.needs_changes
+        assert wait.state.has_stall_limit
         for when, pause in ((1000.0, 5.0), (1005.0, 5.0), (1010.0, 2.0)):
             wait.answer(at(10), when)
             assert wait.rest(when) == pause

@@ -264,7 +264,7 @@ class TrackedAction:
         for waiter in self.waiters:
             state = waiter.state
             began = min(began, state.began)
-            is_heard = is_heard or waiter.every_update or state.needs_changes
+            is_heard = is_heard or waiter.every_update or state.has_stall_limit
             is_steady = is_steady and state.is_steady
         self.read_at = _NEVER if is_heard else now + (now - began) * _READ_EVERY
         if not is_steady:
@@ -470,7 +470,7 @@ class WaiterRegistry:
         endpoint.has_new = endpoint.has_new or not waiter.joined
         self.number += 1
         waiter.joined = self.number
-        endpoint.newest = max(endpoint.newest, state.began)
+        endpoint.newest = max(endpoint.newest, state.asks_from)
         endpoint.changes += 1
         endpoint.count += 1
         self.count += 1

@@ -9,6 +9,7 @@ from redis_enterprise_actions._model.action import Action
 from redis_enterprise_actions._model.reference import ListKind
 
 from .actions import ActionsApi
+from .crdb_health import CrdbHealthApi
 from .crdb_tasks import CrdbTasksApi
 from .databases import DatabasesApi
 from .names import NamesApi
@@ -31,6 +32,7 @@ class StatusSources:
         self.actions = ActionsApi(transport)
         self.node_actions = NodeActionsApi(transport)
         self.crdb_tasks = CrdbTasksApi(transport)
+        self.crdb_health = CrdbHealthApi(transport)
         self.databases = DatabasesApi(transport, self.actions.v2)
         self.names = NamesApi(transport)
         self.by_kind: Mapping[ListKind, StatusSource] = {
@@ -39,6 +41,7 @@ class StatusSources:
             ListKind.CLUSTER: self.node_actions,
             ListKind.CRDBS: self.crdb_tasks,
             ListKind.BDBS: self.databases,
+            ListKind.CRDB_HEALTH: self.crdb_health,
         }
 
     async def fetch_certain(self, ref: Reference) -> Action | None:
