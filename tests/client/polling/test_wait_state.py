@@ -907,7 +907,7 @@ class TestNext:
             *("action:a1", "SMUpdateBDB, until available", Outcome.COMPLETED, 4, 60.0),
         )
         assert [(it.at, it.status) for it in record.transitions] == [
-            (0.0, "running"),
+            (0.0, "active"),
             (50.0, "completed"),
             (51.0, "not available"),
             (60.0, "available"),

@@ -121,8 +121,8 @@ class AvailabilityApi:
 def listed_condition(ref: Reference, wire: WireDatabase) -> Action | None:
     """Return the state of a condition as the list of databases shows it, or None if it does not.
 
-    The list shows which sources are in sync, and that a database that is not active is not
-    available; the check of an active one is the cluster's.
+    The list shows which sources are in sync, and that a database that is being created or recovered
+    is not available. For any other one the cluster's check is asked.
     """
     if ref.condition is Condition.IN_SYNC:
         findings = sync_findings(wire)

@@ -5,13 +5,14 @@ Vendor page: requests/crdbs/health_report.
 
 from __future__ import annotations
 
+from copy import copy
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from redis_enterprise_actions._client.protocols import NO_LIST
 from redis_enterprise_actions._client.wire.conditions import condition_action
 from redis_enterprise_actions._client.wire.crdb_health import read_health, replication_findings
-from redis_enterprise_actions._model.errors import ClientClosed, UsageError
+from redis_enterprise_actions._model.errors import ClientClosed, RequestRejected, UsageError
 from redis_enterprise_actions._model.reference import Condition, Reference, ReferenceKind
 
 from .not_found import is_missing
@@ -71,6 +72,12 @@ class CrdbHealthApi:
                 answers.append(await self._ask(transport, path, gate))
             except ClientClosed:
                 raise UsageError(f"the client of {host}, of others=, is closed") from None
+            except RequestRejected as error:
+                refused = copy(error)
+                refused.hint = ". ".join(
+                    filter(None, (f"This is the cluster at {host}", error.hint))
+                )
+                raise refused from error.__cause__
         missing = [
             f"{host} {_MISSING}"
             for host, answer in zip(["this cluster", *others], answers, strict=True)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 _UNREADABLE: Final = "unreadable"
+# objects/bdb/status: a database that has no endpoint yet, or none that works
+_NOT_SERVING: Final = frozenset({"pending", "creation-failed", "recovery"})
 _FIRST_FAILURE: Final = 300  # of the HTTP statuses
 _MAX_WORD: Final = 60  # characters of a word of the cluster
 # objects/bdb, "replica_sync": the values with which no source is read
@@ -66,10 +68,12 @@ def availability_findings(status: int, body: bytes, path: str) -> list[str]:
 
 
 def status_findings(wire: WireDatabase) -> list[str]:
-    """Return what the status of a database says against its availability."""
-    if phase_of(wire.status, DATABASE_PHASES) is Phase.COMPLETED:
-        return []
-    return [f"its status is {_word(wire.status)}"]
+    """Return what the status of a database says against its availability.
+
+    A database that is being changed may well be available.
+    """
+    word = _word(wire.status)
+    return [f"its status is {word}"] if word.casefold() in _NOT_SERVING else []
 
 
 def object_findings(wire: WireDatabase, endpoints: msgspec.Raw, shards: bytes) -> list[str]:
@@ -77,9 +81,11 @@ def object_findings(wire: WireDatabase, endpoints: msgspec.Raw, shards: bytes) -
 
     Raises `ValueError` if the list of shards cannot be read.
     """
-    findings = status_findings(wire)
-    if not findings and is_busy(wire):
-        findings = ["it is busy"]
+    findings: list[str] = []
+    if phase_of(wire.status, DATABASE_PHASES) is not Phase.COMPLETED:
+        findings.append(f"its status is {_word(wire.status)}")
+    elif is_busy(wire):
+        findings.append("it is busy")
     if not any(_has_port(raw) for raw in _entries(endpoints)):
         findings.append("it has no endpoint")
     raws = decode(shards, list[msgspec.Raw])
