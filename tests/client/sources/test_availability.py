@@ -101,6 +101,8 @@ async def test_lag(cluster: FakeCluster, client: ActionsClient, lag: float | str
     assert caught.value.action.state == "bdb_unavailable"
     milliseconds = round(1000 * (lag if isinstance(lag, int | float) else 0.3))
     assert caught.value.ref == f"bdb:1@available,lag={milliseconds}"
+    query = f"extend_check=lag&availability_lag_tolerance_ms={milliseconds}"
+    assert cluster.requests[-1].path == f"/v1/bdbs/1/availability?{query}"
     cluster.set_lag(1, milliseconds)
 
     await client.databases.wait_available(1, lag_tolerance=lag)
