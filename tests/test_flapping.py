@@ -1,4 +1,4 @@
-"""Properties of waits for conditions, against a truth that changes at random, under a virtual clock.
+"""Properties of waits for conditions, against a truth that changes at random.
 
 A wait is never early: its condition was true when the cluster was asked last, and each time within
 `hold`. It is late by at most one interval.

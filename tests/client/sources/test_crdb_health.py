@@ -162,8 +162,9 @@ async def test_two_waits(cluster: FakeCluster, client: ActionsClient, other: Fak
     """No list shows health, so each database is asked for."""
     cluster.add_crdb("h")
     cluster.set_link_later("g", other, 100)
-    await asyncio.gather(*map(client.crdbs.wait_replicating, "gh"))
+    ends = await asyncio.gather(*map(client.crdbs.wait_replicating, "gh"))
 
+    assert sum(end.record.polls for end in ends) == len(cluster.requests)
     assert {request.path for request in cluster.requests} == {
         *("/v1/crdbs/g/health_report", "/v1/crdbs/h/health_report"),
     }
