@@ -243,6 +243,19 @@ async def wait_by_name(client: ActionsClient) -> None:
     assert_type(await client.databases.wait_gone(1, outage_timeout=None), FinishedAction)
 
 
+async def wait_for_conditions(client: ActionsClient) -> None:
+    """Wait for states, after work and without it."""
+    assert_type(
+        await client.databases.wait_available(1, lag_tolerance="100ms", hold=30), FinishedAction
+    )
+    assert_type(await client.databases.wait_in_sync(1, hold="1m"), FinishedAction)
+    assert_type(await client.crdbs.wait_replicating("g", others=[client]), FinishedAction)
+    assert_type(await client.wait_for_action("a1", until="available"), FinishedAction)
+    assert_type(
+        await client.operation("a1").wait(until=lambda action: action.progress), FinishedAction
+    )
+
+
 async def get_and_list(client: ActionsClient) -> None:
     """List and get node actions, cluster actions and CRDB tasks."""
     assert_type(await client.nodes.actions(), list[Action])

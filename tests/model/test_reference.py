@@ -10,11 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from redis_enterprise_actions import UsageError
+from redis_enterprise_actions._model.errors import _CONDITIONS
 from redis_enterprise_actions._model.reference import (
     GONE,
+    Condition,
     ListKind,
     Reference,
     ReferenceKind,
+    is_reference,
     parse_reference,
 )
 from tests.conftest import examples
@@ -43,7 +46,24 @@ REFERENCES: st.SearchStrategy[Reference] = st.one_of(
         NUMBERS,
         RUNS,
     ),
-    st.builds(Reference, st.just(ReferenceKind.BDB), NUMBERS, st.sampled_from(["", GONE])),
+    st.builds(
+        Reference,
+        st.just(ReferenceKind.BDB),
+        NUMBERS,
+        st.sampled_from(["", GONE, "available", "available,lag=5", "in-sync"]),
+    ),
+    st.builds(
+        Reference,
+        st.just(ReferenceKind.CLUSTER),
+        st.just(""),
+        st.sampled_from(["quiet", "healthy", "healthy,ignore=1+2"]),
+    ),
+    st.builds(
+        Reference,
+        st.just(ReferenceKind.BOOTSTRAP),
+        st.sampled_from(["", "n1", "10.0.0.1:9443"]),
+        st.sampled_from(["", "idle", "after,completed"]),
+    ),
 )
 
 
@@ -84,6 +104,9 @@ def test_any_text(text: str) -> None:
         )
 
 
+BOOTSTRAP = ("bootstrap:n1", ListKind.BOOTSTRAPS)
+
+
 @pytest.mark.parametrize(
     ("text", "ref", "name", "list_kind"),
     [
@@ -122,6 +145,7 @@ def test_any_text(text: str) -> None:
         ("backup:3", Reference(ReferenceKind.BACKUP, "3"), "backup:3", ListKind.BDBS),
         ("bdb:3", Reference(ReferenceKind.BDB, "3"), "bdb:3", ListKind.BDBS),
         ("bdb:3@gone", Reference(ReferenceKind.BDB, "3", GONE), "bdb:3", ListKind.BDBS),
+        ("bootstrap:n1", Reference(ReferenceKind.BOOTSTRAP, "n1"), *BOOTSTRAP),
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )
@@ -131,6 +155,65 @@ def test_shapes(text: str, ref: Reference, name: str, list_kind: ListKind) -> No
 
     assert (read, read.name, read.list_kind) == (ref, name, list_kind)
     assert str(read) == (text if ":" in text else f"action:{text}")
+
+
+@pytest.mark.parametrize(
+    ("text", "condition", "settings", "uid", "list_kind"),
+    [
+        ("bdb:3@available", Condition.AVAILABLE, "", "3", ListKind.BDBS),
+        ("bdb:3@available,lag", Condition.AVAILABLE, "lag", "3", ListKind.BDBS),
+        ("bdb:3@available,lag=100", Condition.AVAILABLE, "lag=100", "3", ListKind.BDBS),
+        ("bdb:3@in-sync", Condition.IN_SYNC, "", "3", ListKind.BDBS),
+        ("crdb:g-1@replicating", Condition.REPLICATING, "", "g-1", ListKind.CRDB_HEALTH),
+        (
+            "crdb:g@replicating,with=a.b:9443+[::1]:1+c",
+            Condition.REPLICATING,
+            "with=a.b:9443+[::1]:1+c",
+            "g",
+            ListKind.CRDB_HEALTH,
+        ),
+        ("cluster@quiet", Condition.QUIET, "", "", ListKind.CLUSTER_STATE),
+        ("cluster@healthy,ignore=2+3", Condition.HEALTHY, "ignore=2+3", "", ListKind.CLUSTER_STATE),
+        ("bootstrap@idle", Condition.IDLE, "", "", ListKind.BOOTSTRAPS),
+        ("bootstrap:n1:8080@idle", Condition.IDLE, "", "n1:8080", ListKind.BOOTSTRAPS),
+    ],
+)
+def test_conditions(
+    text: str, condition: Condition, settings: str, uid: str, list_kind: ListKind
+) -> None:
+    """The reference of a condition has its settings and its list, and is its name in errors."""
+    ref = parse_reference(f" {text}\n")
+
+    assert (ref.condition, ref.settings, ref.uid, ref.list_kind) == (
+        *(condition, settings, uid, list_kind),
+    )
+    assert (str(ref), ref.name) == (text, text)
+    assert parse_reference(text) == ref
+    assert is_reference(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("action:a1@available", "crdb:t1@available", "crdb:t1@replicating,x", "cluster:quiet@t1"),
+        *("cluster:change_master@quiet", "bdb:1", "bdb:1@gone", "node:1/remove@available", "a1"),
+        *("export:1@available", "bootstrap", "bootstrap@after"),
+    ],
+)
+def test_no_condition(text: str) -> None:
+    """The same words elsewhere are a part of a uid, or a run."""
+    assert parse_reference(text).condition is None
+
+
+@pytest.mark.parametrize("text", ["a1", "cluster-1", "http://localhost", "bootstraps"])
+def test_no_kind(text: str) -> None:
+    """A text without a kind does not begin like a reference."""
+    assert not is_reference(text)
+
+
+def test_names_of_conditions() -> None:
+    """The messages of errors know all conditions."""
+    assert {condition.value for condition in Condition} == _CONDITIONS
 
 
 UUID = "6F3C0C1E-0A4B-4F43-9B1C-5D7E2A90C0DE"
@@ -196,6 +279,10 @@ def test_parts() -> None:
         ),
         *("bdb:1@", "bdb:1@soon", "bdb:x", f"bdb:{'9' * 5000}"),
         *("task:1", "ACTION:a1", "http://localhost"),
+        *("bdb:1@available,", "bdb:1@available,lag=", "bdb:1@available,lag=0.1", "bdb:1@quiet"),
+        *("bdb:1@in-sync,lag", "bdb:@available", "cluster@available", "cluster@healthy,ignore="),
+        *("cluster@", "cluster", "cluster:@quiet", "cluster@healthy,ignore=x", "bootstrap@quiet"),
+        *("bootstrap:a/b", "bootstrap@", "cluster@quiet,now"),
     ],
     ids=lambda text: f"{text!r:.30}",
 )
@@ -206,7 +293,9 @@ def test_invalid_text(text: str) -> None:
 
     assert str(caught.value) == (
         f"{text!r} is not a reference: there are action:UID, node:UID/ACTION, cluster:ACTION, "
-        "crdb:ID, export:BDB, import:BDB, backup:BDB, bdb:UID and bdb:UID@gone"
+        "crdb:ID, export:BDB, import:BDB, backup:BDB, bdb:UID, bdb:UID@gone and bootstrap; "
+        "bdb:UID@available, bdb:UID@in-sync, crdb:GUID@replicating, cluster@quiet, cluster@healthy "
+        "and bootstrap@idle"
     )
 
 

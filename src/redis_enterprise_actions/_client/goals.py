@@ -50,12 +50,14 @@ def parse_until(until: Until | None, ref: Reference | None) -> Goal | None:
         raise UsageError(f"until={until!r:.100} is neither text nor a function")
     word, equals, value = until.strip().partition("=")
     if equals and word == "state" and value.strip():
-        return Goal(until, partial(_is_in_state, value.strip()))
+        return Goal(until.strip(), partial(_is_in_state, value.strip()))
     if equals and word == "progress" and _PERCENT.fullmatch(value) and float(value) <= _ALL:
-        return Goal(until, partial(_has_progress, float(value)))
+        return Goal(until.strip(), partial(_has_progress, float(value)))
     if not equals and word in {*_OBJECT_TYPES, *_OF_CLUSTER}:
         condition = Condition(word)
-        return Goal(word, partial(_check_object, condition), partial(condition_after, condition))
+        next_reference = partial(condition_after, condition)
+        check = None if condition in _OF_CLUSTER else partial(_check_object, condition)
+        return Goal(word, next_reference=next_reference, check=check)
     raise UsageError(f"until={until!r:.100} is none of {_WORDS}, state=NAME and progress=PERCENT")
 
 
@@ -78,13 +80,11 @@ def condition_after(condition: Condition, action: Action) -> Reference:
     return Reference(kind, action.object_uid, condition.value)
 
 
-def _check_object(condition: Condition, action: Action) -> bool:
+def _check_object(condition: Condition, action: Action) -> None:
     """Raise `UsageError` as soon as an action shows that the condition cannot be one of it."""
-    if condition not in _OF_CLUSTER:
-        is_other = action.object_type not in {None, _OBJECT_TYPES[condition][0]}
-        if is_other or action.kind in _NOT_ON_OBJECTS:
-            raise _not_of(condition, action)
-    return False
+    is_other = action.object_type not in {None, _OBJECT_TYPES[condition][0]}
+    if is_other or action.kind in _NOT_ON_OBJECTS:
+        raise _not_of(condition, action)
 
 
 def _not_of(condition: Condition, action: Action) -> UsageError:

@@ -557,7 +557,7 @@ async def end_of(
     observation = _observed(state, parts, recorder)
     try:
         clock = asyncio.get_running_loop().time
-        if on_progress is None:
+        if on_progress is None and state.early_end is None:
             has_next = True
             while has_next:
                 waiter = Waiter(state, every_update=False)

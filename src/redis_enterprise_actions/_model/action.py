@@ -285,6 +285,8 @@ def last_seen_text(action: Action | None) -> str:
     """Return how an action stood: `at 28 % (undo_stuck_sm), last seen running`, `never seen`."""
     if action is None:
         return "never seen"
+    if action.kind is Kind.CONDITION:
+        return f"last seen {action.brief}"
     parts: list[str] = []
     if action.progress is not None:
         state = f" ({action.state})" if action.state else ""

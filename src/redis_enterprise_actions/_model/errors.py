@@ -12,7 +12,7 @@ import re
 from copy import copy
 from typing import TYPE_CHECKING, ClassVar, Final, Self
 
-from .action import Phase, last_seen_text
+from .action import Kind, Phase, last_seen_text
 from .outcome import Outcome
 from .record import already_ended_text
 from .text import count_text, duration_text, one_line
@@ -34,6 +34,9 @@ _WORK: Final[Mapping[str, str]] = {
     "backup": "backup of database {0}",
     "bdb": "database {0}",
 }
+
+# The values of `Condition`, whose module imports this one
+_CONDITIONS: Final = frozenset({"available", "in-sync", "replicating", "quiet", "healthy", "idle"})
 
 
 class RedisActionsError(Exception):
@@ -510,7 +513,8 @@ class ActionNotFound(WaitError):
 
     def _message(self) -> str:
         seen = f"{self._subject} was not found {self._after}"
-        is_database, is_lost = self.uid.startswith("bdb:"), "@lost" in (self.ref or "")
+        is_lost = "@lost" in (self.ref or "")
+        is_database = self.uid.startswith("bdb:") or _is_condition(self.uid)
         if _is_bootstrap(self.ref, self.uid):
             return self._not_begun(is_lost=is_lost)
         if is_database and is_lost:
@@ -542,6 +546,8 @@ class ActionVanished(WaitError):
     def _message(self) -> str:
         if self.uid.startswith("bdb:") and "@lost" in (self.ref or ""):
             return self._nothing_seen
+        if _is_condition(self.uid):
+            return f"{self._subject} vanished {self._ended}; the database does not exist any more"
         return f"{self._subject} vanished {self._ended}; how it ended is unknown"
 
 
@@ -607,15 +613,24 @@ class WaitTimeout(WaitError, TimeoutError):
 
     def _message(self) -> str:
         goes_on = ""
-        if self.action is not None:
+        if self.action is not None and self.action.kind is not Kind.CONDITION:
             is_unknown = self.action.phase is Phase.UNKNOWN
             goes_on = f"; the work {'may go on' if is_unknown else 'goes on'}"
         return f"{self._subject} timed out {_ended(self.timeout, self.action)}{goes_on}"
 
 
+def _is_condition(uid: str) -> bool:
+    """Return True for the uid of a state that a wait is for: its reference."""
+    kind, _, run = uid.rpartition("@")
+    is_condition = run.partition(",")[0] in _CONDITIONS
+    return is_condition and kind.partition(":")[0] in {"bdb", "crdb", "cluster", "bootstrap"}
+
+
 def _work(ref: str | None, uid: str) -> str:
     """Return the name of the work that a reference names; `uid` is that of its `Action`."""
     name = uid
+    if _is_condition(uid):
+        return one_line(uid)
     kind = (ref or uid).partition(":")[0]
     if _is_bootstrap(ref, uid):
         return uid
@@ -634,7 +649,7 @@ def _is_bootstrap(ref: str | None, uid: str) -> bool:
 def _subject(ref: str | None, uid: str, action: Action | None) -> str:
     """Return the title of an action with its uid, or the work that a reference names."""
     work = _work(ref, uid)
-    if action is None or action.title == uid:
+    if action is None or action.kind is Kind.CONDITION or action.title == uid:
         return work
     # The title names the same object, unless the work has a uid of its own.
     return f"{action.title} [{one_line(uid)}]" if work.endswith(uid) else action.title

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tenacity.wait import WaitBaseT
 
     from redis_enterprise_actions import Action, RequestError
-    from redis_enterprise_actions._client.polling.wait_state import Verdict
+    from redis_enterprise_actions._client.polling.wait_state import Goal, Verdict
     from redis_enterprise_actions._model.action import AmbiguousAnswer
 
 
@@ -39,7 +39,12 @@ class PolledWait:
     """A wait that began at 1000, its polls, and the outage that concerns it, if there is one."""
 
     def __init__(
-        self, ref: str = "action:a1", *, poll: WaitBaseT | None = None, **limits: float
+        self,
+        ref: str = "action:a1",
+        *,
+        poll: WaitBaseT | None = None,
+        goal: Goal | None = None,
+        **limits: float,
     ) -> None:
         self.state = WaitState(
             parse_reference(ref),
@@ -47,6 +52,7 @@ class PolledWait:
             poll=poll,
             now=1000.0,
             wall=WALL,
+            goal=goal,
         )
         self.polls = Polls()
         self.state.join(self.polls)

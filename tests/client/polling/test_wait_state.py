@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from tenacity import wait_fixed
+from tenacity import wait_exponential, wait_fixed
 
 from redis_enterprise_actions import (
     ActionAborted,
@@ -14,17 +14,21 @@ from redis_enterprise_actions import (
     ActionNotFound,
     ActionStalled,
     ActionVanished,
+    AimedWait,
     AuthenticationError,
     ClientClosed,
     ClusterUnreachable,
     Outcome,
+    Phase,
     UnreadableReply,
     WaitError,
     WaitTimeout,
 )
 from redis_enterprise_actions._client.polling.outages import Outage
-from redis_enterprise_actions._client.polling.wait_state import Verdict
+from redis_enterprise_actions._client.polling.wait_state import Goal, Verdict
+from redis_enterprise_actions._client.wire.conditions import condition_action
 from redis_enterprise_actions._model.record import without_record
+from redis_enterprise_actions._model.reference import parse_reference
 from tests.client.polling.polled_wait import PolledWait
 from tests.conftest import at
 
@@ -338,7 +342,7 @@ class TestDeadline:
         wait.answer(at(1), 1000.0)
 
         assert (wait.state.next_limit, wait.state.hard_limit) == (math.inf, math.inf)
-        assert not wait.state.needs_changes
+        assert not wait.state.has_stall_limit
         assert wait.state.check(1e9, forced=True) is None
 
     def test_zero(self) -> None:
@@ -540,7 +544,7 @@ class TestStall:
     def test_stalled(self) -> None:
         """A wait without movement polls at the limit, and is then verified."""
         wait = new_wait(stall_timeout=12)
-        assert wait.state.needs_changes
+        assert wait.state.has_stall_limit
         for when, pause in ((1000.0, 5.0), (1005.0, 5.0), (1010.0, 2.0)):
             wait.answer(at(10), when)
             assert wait.rest(when) == pause
@@ -719,3 +723,302 @@ class TestOutage:
         assert isinstance(error, ClusterUnreachable)
         assert error.hint == ("look at the port" if is_unreached else None)
         assert error.advice == "look at the port"
+
+
+AVAILABLE = parse_reference("bdb:1@available")
+TRUE = condition_action(AVAILABLE, [])
+FALSE = condition_action(AVAILABLE, ["no_quorum"])
+
+
+class TestHold:
+    """A condition that has to stay true for a time."""
+
+    def test_held(self) -> None:
+        """The wait ends at the first poll that is `hold` after the answer that was true first."""
+        wait = PolledWait("bdb:1@available", hold=30)
+
+        assert wait.answer(FALSE, 1000.0) is Verdict.UPDATE
+        assert wait.answer(TRUE, 1010.0, took=0.5) is Verdict.UPDATE
+        assert str(wait.state.action) == (
+            "bdb:1@available: available, to hold for 30s [bdb:1@available]"
+        )
+        assert wait.state.next_limit == 1040.5
+        assert wait.rest(1010.5) == 3.0
+        for when in (1013.5, 1020.0, 1040.0):
+            assert wait.answer(TRUE, when) is Verdict.NOTHING
+            assert not wait.state.is_over
+        assert wait.rest(1040.0) == 0.5
+        assert wait.answer(TRUE, 1040.5) is Verdict.DONE
+        assert wait.state.action == TRUE
+        record = wait.state.close(1040.5).record
+        assert [(it.at, it.status, it.phase) for it in record.transitions] == [
+            (0.0, "not available", Phase.PENDING),
+            (10.5, "available", Phase.RUNNING),
+            (40.5, "available", Phase.COMPLETED),
+        ]
+
+    def test_without_hold(self) -> None:
+        """Without `hold` the first answer that is true ends the wait."""
+        wait = PolledWait("bdb:1@available")
+        wait.answer(FALSE, 1000.0)
+
+        assert wait.answer(TRUE, 1001.0) is Verdict.DONE
+
+    def test_other_work(self) -> None:
+        """`hold` is for conditions: work that has completed does not come back."""
+        assert PolledWait(hold=30).answer(at(100, "completed"), 1000.0) is Verdict.DONE
+
+    @pytest.mark.parametrize("interruption", [FALSE, None], ids=["not true", "not found"])
+    def test_flapping(self, interruption: object) -> None:
+        """The time begins anew with the first true answer after another one."""
+        wait = PolledWait("bdb:1@available", hold=10)
+        wait.answer(TRUE, 1000.0)
+        wait.answer(TRUE, 1009.0)
+        wait.answer(interruption, 1009.5)  # type: ignore[arg-type]
+
+        assert wait.answer(TRUE, 1010.0) is not Verdict.DONE
+        assert wait.answer(TRUE, 1019.9) is not Verdict.DONE
+        assert wait.answer(TRUE, 1020.0) is Verdict.DONE
+
+    def test_outage(self) -> None:
+        """The time begins anew after an outage, in which nobody knows."""
+        wait = PolledWait("bdb:1@available", hold=10)
+        wait.answer(TRUE, 1000.0)
+        wait.fail(refused(), 1005.0)
+        assert wait.state.next_limit == 1305.0
+
+        assert wait.answer(TRUE, 1011.0) is Verdict.NOTHING
+        assert wait.answer(TRUE, 1021.0) is Verdict.DONE
+
+    def test_outage_of_the_cluster(self) -> None:
+        """An outage of the cluster counts alike."""
+        wait = PolledWait("bdb:1@available", hold=10)
+        wait.answer(TRUE, 1000.0)
+        outage = Outage(1005.0)
+        outage.record_failure(refused(), 1005.0)
+        wait.state.join_cluster_outage(outage)
+
+        assert wait.answer(TRUE, 1011.0) is Verdict.NOTHING
+
+    @pytest.mark.parametrize(
+        ("hold", "poll", "pauses"),
+        [
+            (2.0, None, [1.0, 1.0]),
+            (30.0, None, [3.0, 3.0]),
+            (30.0, AimedWait(), [3.0, 3.0]),
+            (3600.0, None, [15.0, 15.0]),
+            (30.0, wait_fixed(7), [7.0, 7.0]),
+            (30.0, wait_fixed(60), [30.0]),
+            (30.0, wait_exponential(), [1.0, 2.0]),
+            (0.5, None, [0.5]),
+        ],
+    )
+    def test_pauses(self, hold: float, poll: object, pauses: list[float]) -> None:
+        """It is asked for ten times meanwhile, within bounds, or as `poll` says, begun anew."""
+        wait = PolledWait("bdb:1@available", hold=hold, poll=poll)  # type: ignore[arg-type]
+        for when in range(1000, 1050, 10):
+            wait.answer(FALSE, when)
+        seen, now = [], 1100.0
+        for _ in pauses:
+            wait.answer(TRUE, now)
+            seen.append(wait.rest(now))
+            now += seen[-1]
+
+        assert seen == pauses
+
+    def test_schedule_afterwards(self) -> None:
+        """After an interruption the schedule of the wait goes on."""
+        wait = PolledWait("bdb:1@available", hold=30, poll=wait_fixed(5))
+        wait.answer(FALSE, 1000.0)
+        wait.answer(TRUE, 1005.0)
+        wait.answer(FALSE, 1010.0)
+
+        assert wait.rest(1010.0) == 5.0
+
+    def test_timeout_within(self) -> None:
+        """A wait whose time ends within the hold has timed out, and says how it stood."""
+        wait = PolledWait("bdb:1@available", hold=30, timeout=20)
+        wait.answer(TRUE, 1000.0)
+        assert wait.state.next_limit == 1020.0
+        wait.answer(TRUE, 1020.0)
+        error = wait.state.check(1020.0)
+
+        assert isinstance(error, WaitTimeout)
+        assert str(error) == (
+            "bdb:1@available timed out after 20s, last seen available, to hold for 30s"
+        )
+
+    def test_stall(self) -> None:
+        """A condition that holds is not stalled; one that stays untrue is."""
+        wait = PolledWait("bdb:1@available", hold=30, stall_timeout=5)
+        wait.answer(TRUE, 1000.0)
+
+        assert wait.answer(TRUE, 1010.0) is Verdict.NOTHING
+        wait.answer(FALSE, 1011.0)
+        assert wait.answer(FALSE, 1016.0) is Verdict.VERIFY
+
+    @pytest.mark.parametrize(("back_at", "verdict"), [(1003.9, "DONE"), (1004.1, "NOTHING")])
+    def test_busy_callback(self, back_at: float, verdict: str) -> None:
+        """Time in which no poll was made, as the waiter was away, does not count."""
+        wait = PolledWait("bdb:1@available", hold=30)
+        wait.answer(TRUE, 1000.0)
+        wait.state.leave()
+        wait.state.join(wait.polls)
+        wait.answer(TRUE, back_at)
+        wait.answer(TRUE, 1010.0)
+
+        assert wait.answer(TRUE, 1030.0) is Verdict[verdict]
+
+
+def next_after(_: object) -> Goal:
+    """Return a goal whose condition is that a database is available."""
+    return Goal("available", next_reference=lambda _: AVAILABLE)
+
+
+class TestNext:
+    """Waits that go on for a condition once the work has completed."""
+
+    def completed_wait(self, **limits: float) -> PolledWait:
+        """Return a wait whose work has completed at 1050, and that goes on at 1051."""
+        wait = PolledWait(goal=next_after(self), **limits)
+        wait.answer(at(50), 1000.0)
+        assert wait.answer(at(100, "completed"), 1050.0) is Verdict.DONE
+        wait.state.leave()
+        assert wait.state.begin_next(1051.0)
+        wait.state.join(wait.polls)
+        wait.heard_at = -math.inf
+        return wait
+
+    def test_both(self) -> None:
+        """The result is the work; its record has both moments, and all polls."""
+        wait = self.completed_wait()
+        assert (wait.state.ref, wait.state.last_action) == (AVAILABLE, None)
+        assert not wait.state.is_over
+        assert wait.state.has_work_ended
+        assert wait.state.due(1040.0, 1040.0) == 1051.0
+        wait.answer(FALSE, 1051.0)
+        assert wait.answer(TRUE, 1060.0) is Verdict.DONE
+        finished = wait.state.close(1060.0)
+
+        assert without_record(finished) == at(100, "completed")
+        assert not wait.state.begin_next(1060.0)
+        record = finished.record
+        assert (record.ref, record.title, record.outcome, record.polls, record.elapsed) == (
+            *("action:a1", "SMUpdateBDB, until available", Outcome.COMPLETED, 4, 60.0),
+        )
+        assert [(it.at, it.status) for it in record.transitions] == [
+            (0.0, "active"),
+            (50.0, "completed"),
+            (51.0, "not available"),
+            (60.0, "available"),
+        ]
+        assert not record.already_over
+
+    def test_asked_by_another_wait(self) -> None:
+        """What another wait has asked for before is no answer; it is asked for at once."""
+        wait = self.completed_wait()
+
+        assert wait.state.due(1050.9, 1050.9) == 1051.0
+        assert wait.state.asks_from == 1051.0
+
+    def test_limits(self) -> None:
+        """The timeout is that of both; grace and stall begin with the condition."""
+        wait = self.completed_wait(timeout=60, stall_timeout=5)
+        assert wait.answer(None, 1051.0) is Verdict.NOTHING
+        assert wait.state.next_limit == 1060.0
+        wait.answer(None, 1060.0)
+        error = wait.state.check(1060.0)
+
+        assert isinstance(error, WaitTimeout)
+        assert (error.ref, error.uid, error.elapsed) == ("bdb:1@available", "bdb:1@available", 60.0)
+
+    def test_not_found(self) -> None:
+        """A database that does not exist ends the wait after the grace, as a wait for it would."""
+        wait = self.completed_wait()
+        wait.answer(None, 1051.0)
+        wait.answer(None, 1061.0)
+        error = wait.state.check(1061.0)
+
+        assert isinstance(error, ActionNotFound)
+        assert str(error) == (
+            "bdb:1@available was not found after 1m 01s: it does not exist, or it is hidden from "
+            "the user"
+        )
+
+    def test_hold(self) -> None:
+        """The condition has to hold; the work has not."""
+        wait = self.completed_wait(hold=5)
+
+        assert wait.answer(TRUE, 1051.0) is Verdict.UPDATE
+        assert wait.answer(TRUE, 1056.0) is Verdict.DONE
+
+    @pytest.mark.parametrize("status", ["failed", "cancelled", "aborted"])
+    def test_failed_work(self, status: str) -> None:
+        """Work that has failed has no condition after it."""
+        wait = PolledWait(goal=next_after(self))
+        wait.answer(at(5, status), 1000.0)
+        wait.state.leave()
+
+        assert not wait.state.begin_next(1001.0)
+        with pytest.raises(WaitError, match=status if status != "aborted" else "given up|aborted"):
+            wait.state.close(1001.0)
+
+    def test_not_before_the_end(self) -> None:
+        """There is nothing to go on with before the work has ended, or without a goal."""
+        wait = PolledWait(goal=next_after(self))
+        assert not wait.state.begin_next(1000.0)
+        wait.answer(at(5), 1000.0)
+        assert not wait.state.begin_next(1000.0)
+        other = PolledWait(goal=Goal(is_reached=bool))
+        other.answer(at(5, "completed"), 1000.0)
+
+        assert not other.state.begin_next(1000.0)
+
+    def test_check(self) -> None:
+        """Work that has no such condition is an error with its first answer."""
+
+        def check(_: object) -> None:
+            raise ValueError("no database")
+
+        wait = PolledWait(goal=Goal("available", next_reference=lambda _: AVAILABLE, check=check))
+        with pytest.raises(ValueError, match="no database"):
+            wait.answer(at(5), 1000.0)
+
+    def test_vanished(self) -> None:
+        """A database that is gone while it is waited for has vanished."""
+        wait = PolledWait("bdb:1@available")
+        wait.answer(FALSE, 1000.0)
+        assert wait.answer(None, 1001.0) is Verdict.VERIFY
+
+        assert str(wait.state.unverified) == (
+            "bdb:1@available vanished after 1.0s, last seen not available, no_quorum; the database "
+            "does not exist any more"
+        )
+
+
+class TestEarlyEnd:
+    """Goals that are reached before the work ends."""
+
+    def test_reached(self) -> None:
+        """The wait returns the unfinished action, and its record says that it was to."""
+        wait = PolledWait(goal=Goal("progress=50", is_reached=bool))
+        assert wait.state.early_end is bool
+        wait.answer(at(60), 1000.0)
+        wait.state.end_early()
+        finished = wait.state.close(1000.0)
+
+        assert without_record(finished) == at(60)
+        assert wait.state.early_end is None
+        assert (finished.record.outcome, finished.record.title) == (
+            *(Outcome.REACHED, "SMUpdateBDB, until progress=50"),
+        )
+        assert not wait.state.has_work_ended
+
+    def test_end_of_the_work(self) -> None:
+        """Work that has ended is asked nothing."""
+        wait = PolledWait(goal=Goal(is_reached=bool))
+        wait.answer(at(100, "completed"), 1000.0)
+
+        assert wait.state.early_end is None
+        assert wait.state.close(1000.0).record.outcome is Outcome.COMPLETED
+        assert PolledWait().state.early_end is None

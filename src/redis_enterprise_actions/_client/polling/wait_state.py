@@ -19,6 +19,7 @@ from redis_enterprise_actions._client.pacing.retry import NEVER_REACHED
 from redis_enterprise_actions._client.pacing.schedules import (
     TICK,
     AimedSchedule,
+    AimedWait,
     every,
     schedule_for,
 )
@@ -68,6 +69,8 @@ _log = logging.getLogger(__name__)
 
 _LOOKS: Final = 10  # polls, about, while a condition has to hold
 _SHORTEST_LOOK: Final = 1.0  # seconds between them, at least
+_LONGEST_LOOK: Final = 15.0  # and at most
+_LATE: Final = 1.0  # seconds; a poll that is later than that has left a gap
 CLOSE_TO_LIMIT: Final = 0.5  # seconds; a poll due this shortly before a limit is made at it
 _MAX_LOGGED: Final = 1000  # characters of an action with an unknown status
 
@@ -97,13 +100,15 @@ class Limits:
 class Goal(NamedTuple):
     """End of a wait that is not the end of the work.
 
-    `is_reached` ends the wait as soon as it is true of an unfinished action. After the work has
-    completed, the wait goes on for the condition whose reference `next_reference` returns.
+    `is_reached`, whose result may be awaitable, ends the wait once it is true of an unfinished
+    action. After the work has completed, the wait goes on for the condition whose reference
+    `next_reference` returns; `check` raises `UsageError` for an action that has no such condition.
     """
 
     name: str = ""
     is_reached: Callable[[Action], object] | None = None
     next_reference: Callable[[Action], Reference] | None = None
+    check: Callable[[Action], None] | None = None
 
 
 class Verdict(enum.Enum):
@@ -112,7 +117,7 @@ class Verdict(enum.Enum):
     NOTHING = enum.auto()  # nothing new for the user
     UPDATE = enum.auto()  # the first answer, or a visible change
     VERIFY = enum.auto()  # `WaitState.unverified` ends the wait, unless the database tells better
-    DONE = enum.auto()  # the action has ended, or has reached the goal of the wait
+    DONE = enum.auto()  # the action has ended
 
 
 class PollCounts(Protocol):
@@ -140,14 +145,29 @@ class PollCounts(Protocol):
 
 
 class Holding:
-    """Time for which a condition has been true, from the answer that first showed it on."""
+    """Time for which a condition has been true, from the answer that first showed it on.
 
-    __slots__ = ("schedule", "until")
+    The cluster is asked by `poll`, or ten times within `hold`, but no more than once a second and
+    no less than every 15 s. `due` is the time of the next poll, as long as the wait is polled for.
+    """
+
+    __slots__ = ("due", "schedule", "until", "was_away")
 
     def __init__(self, since: float, hold: float, poll: WaitBaseT | None, asked_at: float) -> None:
         self.until = since + hold
-        interval = max(_SHORTEST_LOOK, hold / _LOOKS)
-        self.schedule = schedule_for(poll or every(interval), asked_at)
+        self.was_away = False  # no answer has come since the waiter was busy in a callback
+        self.due = math.inf
+        if poll is None or type(poll) is AimedWait:  # which aims at an end
+            poll = every(min(max(_SHORTEST_LOOK, hold / _LOOKS), _LONGEST_LOOK))
+        self.schedule = schedule_for(poll, asked_at)
+
+    def has_gap_before(self, asked_at: float) -> bool:
+        """Return True if the waiter was away for so long that a poll was missed."""
+        return self.was_away and asked_at > min(self.due, self.until) + _LATE
+
+    def on_true(self, now: float) -> None:
+        """Record that an answer has shown the condition true."""
+        self.was_away, self.due = False, self.schedule.due_after(now)
 
 
 class WaitState:
@@ -164,8 +184,9 @@ class WaitState:
     __slots__ = (
         *("_asked_at", "_builder", "_counts", "_finished", "_goal", "_gone", "_history"),
         *("_holding", "_joined_at", "_lag_bound", "_limits", "_missing_since", "_moved_at"),
-        *("_poll", "_polls", "_record", "_shown_at", "_unknown_statuses", "began", "error"),
-        *("is_done", "last_action", "outages", "ref", "schedule", "unverified", "work"),
+        *("_poll", "_polls", "_record", "_shown_at", "_unknown_statuses", "asks_from", "began"),
+        *("error", "is_done", "last_action", "outages", "ref", "schedule", "unverified", "work"),
+        "_record_ref",
     )
 
     def __init__(
@@ -180,7 +201,8 @@ class WaitState:
     ) -> None:
         self.ref = ref
         self.schedule = schedule_for(poll, now)
-        self.began = now
+        self.began = self.asks_from = now  # since when it is for `ref`
+        self._record_ref = str(ref)
         self.work: Action | None = None  # the completed work, while the wait is for a condition
         self.outages: tuple[Outage, ...] = ()
         self.unverified: WaitError | None = None  # the error that the database has to confirm
@@ -240,10 +262,15 @@ class WaitState:
         return self.schedule if self._holding is None else self._holding.schedule
 
     @property
-    def needs_changes(self) -> bool:
-        """True if the wait has to know each change of the action."""
-        is_early = self._goal is not None and self._goal.is_reached is not None
-        return is_early or self._limits.stall_timeout < math.inf
+    def has_stall_limit(self) -> bool:
+        """True if the wait has to know when the action moves."""
+        return self._limits.stall_timeout < math.inf
+
+    @property
+    def early_end(self) -> Callable[[Action], object] | None:
+        """The function that ends the wait before the action ends, or None."""
+        goal = None if self.is_done or self.work is not None else self._goal
+        return None if goal is None else goal.is_reached
 
     @property
     def has_work_ended(self) -> bool:
@@ -256,6 +283,8 @@ class WaitState:
     def join(self, counts: PollCounts) -> None:
         """Begin to be polled for."""
         self._counts, self._joined_at = counts, counts.polls
+        if self._holding is not None:
+            self._holding.was_away = True
 
     def leave(self) -> None:
         """End to be polled for, and keep the counters."""
@@ -332,6 +361,8 @@ class WaitState:
             self.leave_outage(outage, now)
         if not self.is_done:
             self.active_schedule.on_answer(found, asked_at, now, shared=shared)
+            if self._holding is not None:
+                self._holding.on_true(now)
         return verdict
 
     def _resolved(
@@ -360,6 +391,8 @@ class WaitState:
         elif found.evidence is Evidence.ACTION and (running_at := self._running_at) is not None:
             self._lag_bound = now - running_at
         last, stall_timeout = self.last_action, self._limits.stall_timeout
+        if self._goal is not None and self._goal.check is not None and self.work is None:
+            self._goal.check(found)
         is_update = found is not last and is_visible_change(last, found)
         if is_update or (last is not None and has_moved(last, found)):
             self._moved_at = asked_at
@@ -376,14 +409,7 @@ class WaitState:
             self._warn_of_unknown(found)
         if found.phase.terminal:
             return Verdict.DONE
-        if self._has_reached_goal(found):
-            self.is_done = True
-            return Verdict.DONE
         return Verdict.UPDATE if is_update else Verdict.NOTHING
-
-    def _has_reached_goal(self, found: Action) -> bool:
-        is_reached = None if self._goal is None else self._goal.is_reached
-        return is_reached is not None and self.work is None and bool(is_reached(found))
 
     def _held(self, found: Action | None, asked_at: float, now: float) -> Action | None:
         """Return the state of a condition, which is not completed before it was true for a time."""
@@ -391,7 +417,7 @@ class WaitState:
             self._holding = None
             return found
         hold = self._limits.hold
-        if self._holding is None:
+        if self._holding is None or self._holding.has_gap_before(asked_at):
             self._holding = Holding(now, hold, self._poll, asked_at)
         if asked_at >= self._holding.until - TICK:
             return found
@@ -489,8 +515,8 @@ class WaitState:
         `asked_at` is the time of the last request for the action, `heard_at` that of its answer, or
         failure. Both may have been for other waits, before this one.
         """
-        if asked_at < self.began or heard_at < self.began:
-            return self.began
+        if asked_at < self.asks_from or heard_at < self.asks_from:
+            return self.asks_from
         if heard_at < self._gone_at < math.inf:
             return min(self._gone_at, self.deadline)
         due = self.active_schedule.due_after(heard_at)
@@ -559,7 +585,11 @@ class WaitState:
         unreachable.__cause__ = last
         return self._with_context(unreachable, now)
 
-    # --- the condition after the work -----------------------------------------------------------
+    # --- other ends -----------------------------------------------------------------------------
+
+    def end_early(self) -> None:
+        """End the wait, whose goal is reached, before the action has ended."""
+        self.is_done = True
 
     def begin_next(self, now: float) -> bool:
         """Go on with the condition that the goal names, if the work has completed; say whether so.
@@ -574,7 +604,7 @@ class WaitState:
         self.ref = goal.next_reference(last)
         self.work, self.last_action, self.is_done = last, None, False
         self.schedule = schedule_for(self._poll, now)
-        self._asked_at = self._moved_at = now
+        self._asked_at = self._moved_at = self.asks_from = now
         self._lag_bound = self._shown_at = self._missing_since = None
         self._history = AnswerHistory(self.ref, self._limits.not_found_grace)
         return True
@@ -627,7 +657,7 @@ class WaitState:
     def _build_record(self, now: float, outcome: Outcome) -> Record:
         return self._builder.record(
             now,
-            ref=str(self.ref),
+            ref=self._record_ref,
             action=self.action,
             polls=self.polls,
             outcome=outcome,

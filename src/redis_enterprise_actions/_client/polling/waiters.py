@@ -265,7 +265,7 @@ class TrackedAction:
         for waiter in self.waiters:
             state = waiter.state
             began = min(began, state.began)
-            is_heard = is_heard or waiter.every_update or state.needs_changes
+            is_heard = is_heard or waiter.every_update or state.has_stall_limit
             is_steady = is_steady and state.is_steady
         self.read_at = _NEVER if is_heard else now + (now - began) * _READ_EVERY
         if not is_steady:
@@ -378,6 +378,10 @@ class ListEndpoint:
         self.asked_at = now
         self.out_since = min(self.out_since, now)
 
+    def on_not_asked(self) -> None:
+        """Record that there is no list, so that nothing was asked."""
+        self.polls -= 1
+
     def on_heard(self, asked_at: float, now: float, cost: float, took: float) -> None:
         """Record an answer, its cost, and the seconds that it took the cluster."""
         self.shown_at, self.heard_at = asked_at, now
@@ -471,7 +475,7 @@ class WaiterRegistry:
         endpoint.has_new = endpoint.has_new or not waiter.joined
         self.number += 1
         waiter.joined = self.number
-        endpoint.newest = max(endpoint.newest, state.began)
+        endpoint.newest = max(endpoint.newest, state.asks_from)
         endpoint.changes += 1
         endpoint.count += 1
         self.count += 1

@@ -10,7 +10,7 @@ import inspect
 import logging
 import math
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from redis_enterprise_actions._model.text import one_line
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 _log = logging.getLogger(__name__)
+_ON_PROGRESS: Final = "on_progress"  # the argument of a wait
 # Beginnings of the messages with which Python replaces StopIteration and StopAsyncIteration.
 _BY_PYTHON = tuple(f"{kind} raised Stop" for kind in ("coroutine", "generator", "async generator"))
 
@@ -43,7 +44,8 @@ async def watch(
     Without `every_update`, only the end is yielded.
     """
     clock = asyncio.get_running_loop().time
-    waiter = Waiter(state, every_update=every_update or on_progress is not None)
+    listens = every_update or on_progress is not None or state.early_end is not None
+    waiter = Waiter(state, every_update=listens)
     while not state.is_done:
         try:
             poller.add(waiter)
@@ -55,10 +57,12 @@ async def watch(
             state.close(clock())
         action = state.action
         assert action is not None
+        if state.early_end is not None and await _is_reached(state.early_end, action, state):
+            state.end_early()
+        if state.begin_next(clock()):
+            waiter = Waiter(state, every_update=listens)
         if on_progress is not None:
             await _run_callback(on_progress, action, state)
-        if state.begin_next(clock()):
-            waiter = Waiter(state, every_update=waiter.every_update)
         yield state.finished_action(clock()) if state.is_done else action
 
 
@@ -90,28 +94,39 @@ def _notify(observers: Iterable[Callable[[Record], _T]], record: Record) -> list
     return returned
 
 
-async def _run_callback(on_progress: OnProgress, action: Action, state: WaitState) -> None:
-    """Call `on_progress`, and await it at most until the deadline unless it is the end."""
+async def _is_reached(
+    early_end: Callable[[Action], object], action: Action, state: WaitState
+) -> bool:
+    """Return True if the goal of a wait is reached, unless that takes until the deadline."""
+    return bool(await _run_callback(early_end, action, state, name="until"))
+
+
+async def _run_callback(
+    callback: Callable[[Action], object], action: Action, state: WaitState, name: str = _ON_PROGRESS
+) -> object:
+    """Call a function of the user, and await it at most until the deadline unless it is the end."""
     is_limited = not state.is_done and state.deadline < math.inf
     limit = asyncio.timeout_at(state.deadline if is_limited else None)
     try:
         async with limit:
-            await call_back(on_progress, action)
+            return await call_back(callback, action, name)
     except TimeoutError:
         if not limit.expired():
             raise
+    return None
 
 
-async def call_back(on_progress: OnProgress, action: Action) -> None:
-    """Call `on_progress` and await its result. Its error is raised unchanged.
+async def call_back(
+    callback: Callable[[Action], object], action: Action, argument: str = _ON_PROGRESS
+) -> object:
+    """Call a function of the user, and return its result, awaited if it has to be.
 
-    But StopIteration and StopAsyncIteration would end an iterator that awaits this: they are the
-    cause of a `RuntimeError`.
+    Its error is raised unchanged. But StopIteration and StopAsyncIteration would end an iterator
+    that awaits this: they are the cause of a `RuntimeError`.
     """
     try:
-        result = on_progress(action)
-        if inspect.isawaitable(result):
-            await result
+        result = callback(action)
+        return await result if inspect.isawaitable(result) else result
     except (StopIteration, StopAsyncIteration, RuntimeError) as error:
         # Of a coroutine that raises StopIteration, Python itself makes a RuntimeError.
         is_converted = isinstance(error, RuntimeError) and str(error).startswith(_BY_PYTHON)
@@ -119,5 +134,5 @@ async def call_back(on_progress: OnProgress, action: Action) -> None:
         if not isinstance(stop, StopIteration | StopAsyncIteration):
             raise
         # Not its `repr`: that of a functools.partial shows arguments, which may be secrets.
-        name = getattr(on_progress, "__qualname__", type(on_progress).__name__)
-        raise RuntimeError(f"on_progress={name} raised {type(stop).__name__}") from stop
+        name = getattr(callback, "__qualname__", type(callback).__name__)
+        raise RuntimeError(f"{argument}={name} raised {type(stop).__name__}") from stop

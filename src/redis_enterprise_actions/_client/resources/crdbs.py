@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from types import NoneType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from redis_enterprise_actions._client.pacing.durations import (
     DEFAULT_OUTAGE_TIMEOUT,
@@ -15,11 +15,11 @@ from redis_enterprise_actions._model.errors import UsageError
 from redis_enterprise_actions._model.objects import Crdb
 from redis_enterprise_actions._model.reference import Reference, ReferenceKind
 
-from .resource import Resource, merge, query
+from .resource import Resource, as_list, merge, query
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from tenacity.wait import WaitBaseT
 
@@ -30,6 +30,15 @@ if TYPE_CHECKING:
 
 
 _GUID: Final = re.compile(r"[\w.-]+", re.ASCII)
+
+
+class ClusterClient(Protocol):
+    """Client of a cluster, as far as `Crdbs.wait_replicating` needs it: an `ActionsClient`."""
+
+    @property
+    def crdbs(self) -> Crdbs:
+        """The Active-Active databases of the cluster."""
+        ...
 
 
 class Crdbs(Resource):
@@ -180,7 +189,7 @@ class Crdbs(Resource):
         The `state` of the `Action` is the step that each cluster is at, and its `error` the failure
         that each reports. Only the cluster that accepted the call knows the task; it forgets the
         result after 500 s, unless an `X-Result-TTL` said otherwise. A finished task does not mean
-        that every instance replicates: check that, too.
+        that every instance replicates: `wait_replicating` waits for that.
 
         Raises what `ActionsClient.wait_for_action` raises.
 
@@ -189,6 +198,55 @@ class Crdbs(Resource):
         """
         ref = _task(task_id)
         return await self._parts.operation(ref).wait(
+            timeout=timeout,
+            poll=poll,
+            on_progress=on_progress,
+            stall_timeout=stall_timeout,
+            outage_timeout=outage_timeout,
+            not_found_grace=not_found_grace,
+            recorder=recorder,
+        )
+
+    async def wait_replicating(
+        self,
+        guid: str,
+        *,
+        others: Iterable[ClusterClient] = (),
+        hold: Duration = 0.0,
+        timeout: Duration | None = None,
+        poll: WaitBaseT | None = None,
+        on_progress: Callable[[Action], object] | None = None,
+        stall_timeout: Duration | None = None,
+        outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
+        not_found_grace: Duration = NOT_FOUND_GRACE,
+        recorder: Recorder | None = None,
+    ) -> FinishedAction:
+        """Wait until an Active-Active database replicates, for at least `hold`.
+
+        It does once the health report has an entry of each instance, without a `connection_error`,
+        all of them have the same active configuration version, which is `commit-completed`, and
+        each instance has a link to each other one, of which none is down. `state` of the `Action`
+        says what is missing.
+
+        One cluster reports what it sees. `others` are clients of the other clusters: all of them
+        are asked each time, and must agree. They have to stay open during the wait. The reference
+        of such a wait names their hosts (`crdb:GUID@replicating,with=HOST:PORT`), and this client
+        knows them from then on. See `Databases.wait_available` for `hold`.
+
+        Raises what `ActionsClient.wait_for_action` raises, but `ActionFailed` and the like.
+
+        Source: GET /v1/crdbs/{guid}/health_report (crdbs/health_report). Needs the permission
+        `view_crdb` on each cluster.
+        """
+        _path(guid)
+        clients = as_list(others, "others")
+        if not all(isinstance(getattr(each, "crdbs", None), Crdbs) for each in clients):
+            raise UsageError("others= is not a list of clients")
+        health = self._parts.sources.crdb_health
+        transports = [each.crdbs._parts.sources.crdb_health.transport for each in clients]  # noqa: SLF001 - of the same class
+        ref = health.reference(guid.strip(), transports)
+        return await self._parts.operation(ref).wait(
+            hold=hold,
             timeout=timeout,
             poll=poll,
             on_progress=on_progress,

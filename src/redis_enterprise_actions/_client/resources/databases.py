@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from types import NoneType
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from redis_enterprise_actions._client.pacing.durations import (
     DEFAULT_OUTAGE_TIMEOUT,
     NOT_FOUND_GRACE,
     TRANSFER_GRACE,
+    seconds,
 )
 from redis_enterprise_actions._client.sources.paths import checked_uid
 from redis_enterprise_actions._model.database_names import NamedReference, name_in, several_named
+from redis_enterprise_actions._model.errors import UsageError
 from redis_enterprise_actions._model.objects import Database
-from redis_enterprise_actions._model.reference import GONE, Reference, ReferenceKind
+from redis_enterprise_actions._model.reference import GONE, Condition, Reference, ReferenceKind
 
 from .resource import Resource, as_list, merge, query
 
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
     from redis_enterprise_actions._client.pacing.durations import Duration
     from redis_enterprise_actions._model.action import Action
     from redis_enterprise_actions._model.record import FinishedAction, Recorder
+
+
+_LONGEST_LAG: Final = 86400.0  # seconds
 
 
 class Databases(Resource):
@@ -292,6 +297,94 @@ class Databases(Resource):
         """
         ref = _reference(ReferenceKind.BDB, bdb_uid)
         return await self._parts.operation(ref).wait(
+            timeout=timeout,
+            poll=poll,
+            on_progress=on_progress,
+            stall_timeout=stall_timeout,
+            outage_timeout=outage_timeout,
+            not_found_grace=not_found_grace,
+            recorder=recorder,
+        )
+
+    async def wait_available(
+        self,
+        bdb_uid: int | str,
+        *,
+        lag_tolerance: Duration | None = None,
+        hold: Duration = 0.0,
+        timeout: Duration | None = None,
+        poll: WaitBaseT | None = None,
+        on_progress: Callable[[Action], object] | None = None,
+        stall_timeout: Duration | None = None,
+        outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
+        not_found_grace: Duration = NOT_FOUND_GRACE,
+        recorder: Recorder | None = None,
+    ) -> FinishedAction:
+        """Wait until a database serves requests, for at least `hold` without interruption.
+
+        The cluster itself checks that: one endpoint of the database is available, or all of them
+        with the OSS Cluster API. With `lag_tolerance`, a duration (0.1 is 100 ms), replicas must
+        not be further behind than that. `state` of the `Action` is the cluster's reason.
+
+        Release 7.4 has no such check. There a database counts as available if it is active and not
+        busy, has an endpoint, and each shard is active and ok; the evidence is `objects` then, and
+        `lag_tolerance` raises `RequestRejected`.
+
+        While it holds, the cluster is asked ten times, but once a second at most and every 15 s at
+        least; an interruption between two of these requests is not seen.
+
+        Raises what `ActionsClient.wait_for_action` raises, but `ActionFailed` and the like.
+
+        Source: GET /v1/bdbs/{uid}/availability (bdbs/availability), /v1/bdbs; 7.4: GET
+        /v1/bdbs/{uid}, /v1/bdbs/{uid}/shards. Needs the permission `view_bdb_info`, and
+        `view_all_bdbs_info` to serve several waits by one list.
+        """
+        run = Condition.AVAILABLE.value
+        if lag_tolerance is not None:
+            tolerance = seconds(lag_tolerance, "lag_tolerance")
+            if tolerance > _LONGEST_LAG:
+                raise UsageError(f"lag_tolerance={lag_tolerance!r} is more than a day")
+            run = f"{run},lag={round(1000 * tolerance)}"
+        ref = _reference(ReferenceKind.BDB, bdb_uid, run)
+        return await self._parts.operation(ref).wait(
+            hold=hold,
+            timeout=timeout,
+            poll=poll,
+            on_progress=on_progress,
+            stall_timeout=stall_timeout,
+            outage_timeout=outage_timeout,
+            not_found_grace=not_found_grace,
+            recorder=recorder,
+        )
+
+    async def wait_in_sync(
+        self,
+        bdb_uid: int | str,
+        *,
+        hold: Duration = 0.0,
+        timeout: Duration | None = None,
+        poll: WaitBaseT | None = None,
+        on_progress: Callable[[Action], object] | None = None,
+        stall_timeout: Duration | None = None,
+        outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
+        not_found_grace: Duration = NOT_FOUND_GRACE,
+        recorder: Recorder | None = None,
+    ) -> FinishedAction:
+        """Wait until all Replica Of sources of a database are in sync, for at least `hold`.
+
+        A change that adds sources has completed before they are in sync. `state` of the `Action`
+        names the sources that are not, by their `uid`. See `wait_available` for `hold`.
+
+        Raises what `ActionsClient.wait_for_action` raises, but `ActionFailed` and the like, and
+        `UsageError` for a database without sources.
+
+        Source: GET /v1/bdbs/{uid}, /v1/bdbs (objects/bdb, `replica_sources`). Needs the permission
+        `view_bdb_info`, and `view_all_bdbs_info` to serve several waits by one list.
+        """
+        uid = str(checked_uid(bdb_uid))
+        ref = Reference(ReferenceKind.BDB, uid, Condition.IN_SYNC.value)
+        return await self._parts.operation(ref).wait(
+            hold=hold,
             timeout=timeout,
             poll=poll,
             on_progress=on_progress,

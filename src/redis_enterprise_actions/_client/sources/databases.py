@@ -38,6 +38,7 @@ from redis_enterprise_actions._model.errors import (
 )
 from redis_enterprise_actions._model.reference import ReferenceKind
 
+from .availability import AvailabilityApi, listed_condition
 from .not_found import FIELDS_UNSUPPORTED, confirm_gone, is_missing
 from .refused_lists import refusable
 from .transfer_runs import (
@@ -76,6 +77,7 @@ class DatabasesApi:
     def __init__(self, transport: Transport, actions_v2: ActionsV2Api) -> None:
         self.transport = transport
         self._actions_v2 = actions_v2
+        self._availability = AvailabilityApi(transport)
         self._list_query = f"?fields={DATABASE_FIELDS}"
         # In milliseconds: the last time that was given to a call, and the last calls by transfer.
         self._last_call_time = 0
@@ -88,7 +90,9 @@ class DatabasesApi:
     async def fetch(
         self, ref: Reference, last: Action | None, gate: Gate | None = None
     ) -> Action | AmbiguousAnswer | None:
-        """Return the state of a database or a transfer, or None if the database does not exist."""
+        """Return the state of a database, a transfer or a condition; None without the database."""
+        if ref.condition is not None:
+            return await self._availability.fetch(ref, gate)
         if self._is_replaced(ref):
             return replaced(ref)
         wire, reply = await self._get(ref.numeric_uid, gate)
@@ -115,13 +119,18 @@ class DatabasesApi:
     async def fetch_many(self, wanted: Wanted, gate: Gate | None) -> ListResult:
         """Return the states that the list of databases shows.
 
-        It leaves out missing databases, and results of transfers that v2 may have to confirm.
+        It leaves out missing databases, results of transfers that v2 may have to confirm, and
+        conditions that only the database itself tells.
         """
         wires, cost = await self._list(gate)
         found: dict[Reference, Action | AmbiguousAnswer] = {}
         for ref in wanted:
             wire = wires.get(ref.numeric_uid)
             if wire is None or self._is_replaced(ref):
+                continue
+            if ref.condition is not None:
+                if (state := listed_condition(ref, wire)) is not None:
+                    found[ref] = state
                 continue
             if ref.kind is ReferenceKind.BDB:
                 found[ref] = database_action(wire, ref)

@@ -10,6 +10,7 @@ from redis_enterprise_actions._model.reference import ListKind
 
 from .actions import ActionsApi
 from .bootstrap import BootstrapApi
+from .crdb_health import CrdbHealthApi
 from .crdb_tasks import CrdbTasksApi
 from .databases import DatabasesApi
 from .names import NamesApi
@@ -34,6 +35,7 @@ class StatusSources:
         self.actions = ActionsApi(transport)
         self.node_actions = NodeActionsApi(transport)
         self.crdb_tasks = CrdbTasksApi(transport)
+        self.crdb_health = CrdbHealthApi(transport)
         self.databases = DatabasesApi(transport, self.actions.v2)
         self.bootstraps = BootstrapApi(transport)
         self.names = NamesApi(transport)
@@ -45,6 +47,7 @@ class StatusSources:
             ListKind.CRDBS: self.crdb_tasks,
             ListKind.BDBS: self.databases,
             ListKind.BOOTSTRAPS: self.bootstraps,
+            ListKind.CRDB_HEALTH: self.crdb_health,
         }
 
     async def fetch_certain(self, ref: Reference) -> Action | None:

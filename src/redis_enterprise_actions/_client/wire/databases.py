@@ -62,6 +62,8 @@ class WireDatabase(msgspec.Struct, dict=True):
     backup_progress: Numeric = None
     backup_failure_reason: msgspec.Raw = msgspec.Raw()
     last_backup_time: str | None = None
+    replica_sync: str | None = None
+    replica_sources: msgspec.Raw = msgspec.Raw()  # with passwords
 
     @cached_property
     def ops(self) -> list[BackgroundOp]:
