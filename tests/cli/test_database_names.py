@@ -1,4 +1,4 @@
-"""Tests of `_cli.database_names`, by the commands that take names of databases."""
+"""Tests of names of databases on the command line, by the commands that take them."""
 
 from __future__ import annotations
 

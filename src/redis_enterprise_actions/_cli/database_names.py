@@ -1,12 +1,10 @@
-"""Databases that the command line gives by name, as `name:NAME`, and their uids."""
+"""References that give databases by name, as `bdb:name:NAME`, and the uids of these."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from redis_enterprise_actions._model.database_names import NamedReference, name_in, uid_of
+from redis_enterprise_actions._model.database_names import NamedReference, uid_of
 
 
 if TYPE_CHECKING:
@@ -14,8 +12,6 @@ if TYPE_CHECKING:
 
     from redis_enterprise_actions._client.client import ActionsClient
     from redis_enterprise_actions._model.reference import Reference
-
-    from .listing.query import Selection
 
 
 async def resolve_names(
@@ -38,11 +34,3 @@ async def resolve_names(
         else:
             resolved.append(ref)
     return resolved
-
-
-async def resolve_selection(client: ActionsClient, selection: Selection) -> Selection:
-    """Return filters with the uid of the database in place of its name; raise as above."""
-    name = None if selection.bdb is None else name_in(selection.bdb)
-    if name is None:
-        return selection
-    return msgspec.structs.replace(selection, bdb=uid_of(name, await client.databases.names()))

@@ -202,6 +202,18 @@ class TestTerminal:
         assert prompt in shown
         assert changes(threaded) == [call]
 
+    def test_name_moves(self, threaded: ThreadedCluster) -> None:
+        """The call goes to the database that was shown, whatever has its name by then."""
+        threaded.do(prepare)
+        line = ["databases", "delete", "name:orders", "--no-wait"]
+        with TerminalProcess([*COMMAND, *line], columns=120) as terminal:
+            terminal.read_until("to go on: ")
+            threaded.do(lambda cluster: cluster.add_bdb(2, name="orders"))
+            terminal.type("orders\n")
+            terminal.read_to_end()
+
+        assert changes(threaded) == ["DELETE /v1/bdbs/1"]
+
     @pytest.mark.parametrize("answer", ["1\n", "\n", "yes\n", "\x04"], ids=repr)
     def test_refused(self, threaded: ThreadedCluster, answer: str) -> None:
         """Any other answer, and Ctrl-D, end the command with 2, and nothing is sent."""

@@ -304,7 +304,7 @@ def test_wrong_usage(
     [
         ("databases upgrad 1", "unknown command upgrad; did you mean upgrade?"),
         ("databases upgrade", "missing BDB"),
-        ("databases upgrade one", "BDB: 'one' is not a whole number"),
+        ("databases upgrade one", "BDB: 'one' is neither the uid of a database nor name:NAME"),
         ("databases update 1", "missing --data"),
         ("databases upgrade 1 --timout 5", "unknown option --timout; did you mean --timeout?"),
         ("databases upgrade 1 --yes", "unknown option --yes"),

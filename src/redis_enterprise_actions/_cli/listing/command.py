@@ -13,7 +13,6 @@ import msgspec
 
 from redis_enterprise_actions._cli.action_references import short_reference_to
 from redis_enterprise_actions._cli.connection import client_from_args
-from redis_enterprise_actions._cli.database_names import resolve_selection
 from redis_enterprise_actions._cli.keys import Keyboard
 from redis_enterprise_actions._cli.output import (
     NEEDS_RICH,
@@ -26,7 +25,7 @@ from redis_enterprise_actions._cli.reference_cache import remember
 from redis_enterprise_actions._model.errors import ClusterUnreachable, RequestError
 from redis_enterprise_actions._model.text import one_line
 
-from .query import ActionQuery, select, selection_from
+from .query import ActionQuery, resolve_selection, select, selection_from
 from .table import tab_separated
 from .watch_view import LineView, WatchState
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from redis_enterprise_actions._model.action import Kind
+from redis_enterprise_actions._model.database_names import name_in, uid_of
 from redis_enterprise_actions._model.errors import (
     ClusterUnreachable,
     RequestError,
@@ -66,6 +67,17 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
 def selection_from(args: argparse.Namespace) -> Selection:
     """Return the filters on the command line."""
     return Selection(bdb=args.bdb, node=args.node, statuses=args.status, name=args.name)
+
+
+async def resolve_selection(client: ActionsClient, selection: Selection) -> Selection:
+    """Return filters with the uid of the database in place of its name.
+
+    Raises `UsageError`: `DatabaseNotFound` if no database has the name; and `RequestError`.
+    """
+    name = None if selection.bdb is None else name_in(selection.bdb)
+    if name is None:
+        return selection
+    return msgspec.structs.replace(selection, bdb=uid_of(name, await client.databases.names()))
 
 
 def select(actions: Iterable[Action], selection: Selection) -> list[Action]:

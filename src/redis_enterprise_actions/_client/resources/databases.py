@@ -381,8 +381,7 @@ class Databases(Resource):
         Source: GET /v1/bdbs/{uid}, /v1/bdbs (objects/bdb, `replica_sources`). Needs the permission
         `view_bdb_info`, and `view_all_bdbs_info` to serve several waits by one list.
         """
-        uid = str(checked_uid(bdb_uid))
-        ref = Reference(ReferenceKind.BDB, uid, Condition.IN_SYNC.value)
+        ref = _reference(ReferenceKind.BDB, bdb_uid, Condition.IN_SYNC.value)
         return await self._parts.operation(ref).wait(
             hold=hold,
             timeout=timeout,
