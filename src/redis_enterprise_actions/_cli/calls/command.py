@@ -29,7 +29,7 @@ from .confirmation import check_terminal, confirm, destruction_by
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Sequence
     from typing import Literal
 
     from redis_enterprise_actions._cli.execution import Execution
@@ -77,7 +77,7 @@ def run_submit(args: argparse.Namespace, execution: Execution) -> Coroutine[obje
             raise UsageError("the call was not made, as the API has no dry run of it")
     client = client_from_args(args)
     start = partial(client.submit, method, args.path, body, params=params, **shared)
-    return make_call(args, client, start, log, execution, destruction=destruction, is_dry=is_dry)
+    return make_call(args, client, [start], log, execution, destruction=destruction, is_dry=is_dry)
 
 
 def shared_arguments(args: argparse.Namespace) -> SharedArguments:
@@ -95,14 +95,14 @@ def shared_arguments(args: argparse.Namespace) -> SharedArguments:
 async def make_call(
     args: argparse.Namespace,
     client: ActionsClient,
-    start: Callable[[], Coroutine[object, object, Operation]],
+    starts: Sequence[Callable[[], Coroutine[object, object, Operation]]],
     log: LogCapture,
     execution: Execution,
     *,
     destruction: Destruction | None,
     is_dry: bool,
 ) -> int:
-    """Make a call, and follow what it starts; return the exit code.
+    """Make a call, or several, and follow what they start; return the exit code.
 
     With `destruction` the user is asked first. With `is_dry` the answer is printed, and there is
     nothing to follow.
@@ -114,8 +114,8 @@ async def make_call(
             await confirm(client, destruction)
             execution.interrupted_note = str
         if display is None:
-            return _print_dry_run(await start())
-        return await submit(args, client, start, log, execution, display=display)
+            return _print_dry_run(await starts[0]())
+        return await submit(args, client, starts, log, execution, display=display)
 
 
 def _print_dry_run(operation: Operation) -> int:

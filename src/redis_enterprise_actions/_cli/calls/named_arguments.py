@@ -127,6 +127,8 @@ def _options_of(argument: CallArgument) -> Mapping[str, Any]:
     options: dict[str, Any] = {
         "help": _HELP.get(argument.name, argument.name.replace("_", " ")),
     }
+    if argument.kind is ArgumentKind.EACH:
+        options["help"] += "; repeat it to make the call for several at once"
     if argument.option is not None:
         options["required"] = argument.required
     if argument.kind is ArgumentKind.SWITCH:
@@ -143,7 +145,7 @@ def _options_of(argument: CallArgument) -> Mapping[str, Any]:
         options |= {"type": parse_secret, "metavar": "JSON"}
     if argument.kind is ArgumentKind.TEXTS and argument.option is None:
         options["nargs"] = "+"
-    elif argument.kind in {ArgumentKind.TEXTS, ArgumentKind.OBJECTS}:
+    elif argument.kind in {ArgumentKind.TEXTS, ArgumentKind.OBJECTS, ArgumentKind.EACH}:
         options["action"] = "append"
     return options
 
