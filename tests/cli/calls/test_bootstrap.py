@@ -107,7 +107,7 @@ class TestBootstrap:
 
         assert main(call_of("join", JOIN, "--node", nodes[1], "--node", nodes[2], *QUICK)) == 5
         assert "409" in "".join(capsys.readouterr())
-        assert machines.cluster.bootstrap_state(3) == "completed"
+        assert machines.do(lambda cluster: cluster.bootstrap_state(3)) == "completed"
 
     def test_all_refused(
         self,

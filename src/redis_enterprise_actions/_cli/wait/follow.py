@@ -178,7 +178,8 @@ async def _follow_one(
         age = age_at_end(result, result.record)
         about = "" if age is None else f", about {duration_text(age)} after it was created"
         waited = f"completed after {duration_text(result.record.elapsed)}{about}"
-        message = f"{result.title} [{one_line(ref.name)}] {already_ended or waited}"
+        name = f" [{one_line(ref.name)}]" if ref.name != result.title else ""
+        message = f"{result.title}{name} {already_ended or waited}"
     else:
         message = str(result)
     outcome = Outcome.of(result)
