@@ -49,6 +49,8 @@ SHARED: Final = frozenset({
     *("params", "headers", "busy_timeout", "outage_timeout", "request_timeout", "untracked"),
 })  # fmt: skip
 _DATA: Final = frozenset({"config", "changes", "settings"})  # the arguments that `--data` gives
+# Arguments that the command takes several of, to make as many calls.
+_EACH: Final = frozenset({("join", "node")})
 _LITERAL: Final = re.compile(r"Literal\[(.*)\]")
 _VERBS: Final = {"delete": "deletes", "flush": "deletes all data of", "remove": "removes"}
 _KINDS: Final = {
@@ -74,7 +76,7 @@ def named_calls(resource: type) -> list[NamedCall]:
             name=method.__name__.strip("_").replace("_", "-"),
             method=method.__name__,
             summary=_first_sentence(inspect.getdoc(method) or ""),
-            arguments=tuple(_arguments(signature)),
+            arguments=tuple(_arguments(method.__name__, signature)),
             verb=_VERBS.get(method.__name__),
         )
         for method, signature in signatures.items()
@@ -88,14 +90,17 @@ def _first_sentence(text: str) -> str:
     return " ".join(first.replace("`", "").split()).rstrip(".;")
 
 
-def _arguments(signature: inspect.Signature) -> list[CallArgument]:
+def _arguments(method: str, signature: inspect.Signature) -> list[CallArgument]:
     """Return the arguments of a call. A list takes all positions: after it come only options."""
     arguments: list[CallArgument] = []
     positional = True
     for parameter in list(signature.parameters.values())[1:]:
         if parameter.name not in SHARED:
             positional = positional and parameter.kind is parameter.POSITIONAL_OR_KEYWORD
-            arguments.append(_argument(parameter, positional=positional))
+            argument = _argument(parameter, positional=positional)
+            if (method, parameter.name) in _EACH:
+                argument = argument._replace(kind=ArgumentKind.EACH)
+            arguments.append(argument)
             positional = positional and arguments[-1].kind is not ArgumentKind.TEXTS
     return arguments
 

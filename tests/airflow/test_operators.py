@@ -114,11 +114,13 @@ def test_nothing_to_follow(server: ThreadedCluster) -> None:
 
 
 def test_bootstrap(server: ThreadedCluster) -> None:
-    """A bootstrap, which cannot be followed, is not called."""
-    with pytest.raises(AirflowFailException, match="not called"):
-        operator("/v1/bootstrap/create_cluster").execute(context_of(TaskStateStore()))  # type: ignore[arg-type]
+    """A bootstrap is followed like other work, by a reference that the trigger takes."""
+    server.cluster.inject(method="POST", path="/v1/bootstrap", status=200)
+    context = context_of(TaskStateStore())
+    paused = deferred(operator("/v1/bootstrap/create_cluster"), context)
 
-    assert posted(server) == []
+    assert posted(server) == ["/v1/bootstrap/create_cluster"]
+    assert "bootstrap@after,completed," in repr(paused.trigger.serialize())
 
 
 @pytest.mark.parametrize(

@@ -253,7 +253,8 @@ class Action(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return json_text(self)
 
     def __str__(self) -> str:
-        uid = f" [{one_line(self.uid)}]" if self.uid else ""
+        is_named = self.uid and self.uid != self.title  # a title may be the uid
+        uid = f" [{one_line(self.uid)}]" if is_named else ""
         return f"{self.title}: {self.brief}{uid}"
 
     def __repr__(self) -> str:

@@ -35,9 +35,6 @@ if TYPE_CHECKING:
     from .task_state import EarlierTry
 
 _TASK_ID_HEADER: Final = "x-task-id"
-_BOOTSTRAP: Final = (
-    "/v1/bootstrap"  # its work goes on after the answer, and no route tells how it ends
-)
 _ENDED: Final = frozenset({
     *("ActionFailed", "ActionCancelled", "ActionAborted", "ActionNotFound", "ActionVanished"),
 })  # fmt: skip
@@ -173,8 +170,6 @@ class RedisEnterpriseOperator(BaseOperator):
 
         The state is stored before the call, as a worker may be killed at any time.
         """
-        if self.path.startswith(_BOOTSTRAP):
-            raise AirflowFailException(f"{self.path} is not followed yet, and was not called")
         body, chosen = self._body(), self._chosen_ref()
         if chosen is not None and asyncio.run(_may_have_ended(self._hook.get_client(), chosen)):
             chosen = None  # if this worker is killed, that task tells nothing of the call

@@ -30,7 +30,7 @@ from .confirmation import check_terminal, confirm, destruction_by
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import Awaitable, Callable, Coroutine, Sequence
     from typing import Literal, TypeAlias
 
     from redis_enterprise_actions._cli.execution import Execution
@@ -80,7 +80,7 @@ def run_submit(args: argparse.Namespace, execution: Execution) -> Coroutine[obje
             raise UsageError("the call was not made, as the API has no dry run of it")
     client = client_from_args(args)
     start = partial(client.submit, method, args.path, body, params=params, **shared)
-    return make_call(args, client, start, log, execution, destruction=destruction, is_dry=is_dry)
+    return make_call(args, client, [start], log, execution, destruction=destruction, is_dry=is_dry)
 
 
 def shared_arguments(args: argparse.Namespace) -> SharedArguments:
@@ -98,7 +98,7 @@ def shared_arguments(args: argparse.Namespace) -> SharedArguments:
 async def make_call(
     args: argparse.Namespace,
     client: ActionsClient,
-    start: Start,
+    starts: Sequence[Start],
     log: LogCapture,
     execution: Execution,
     *,
@@ -106,7 +106,7 @@ async def make_call(
     is_dry: bool,
     resolve: Callable[[Destruction], Awaitable[tuple[Start, Destruction]]] | None = None,
 ) -> int:
-    """Make a call, and follow what it starts; return the exit code.
+    """Make a call, or several, and follow what they start; return the exit code.
 
     With `destruction` the user is asked first; `resolve` returns the call and what it destroys with
     the uid of a database in place of its name. With `is_dry` the answer is printed, and there is
@@ -118,11 +118,12 @@ async def make_call(
             execution.interrupted_note = lambda: "; nothing was sent"
             if resolve is not None:
                 start, destruction = await resolve(destruction)
+                starts = [start]
             await confirm(client, destruction)
             execution.interrupted_note = str
         if display is None:
-            return _print_dry_run(await start())
-        return await submit(args, client, start, log, execution, display=display)
+            return _print_dry_run(await starts[0]())
+        return await submit(args, client, starts, log, execution, display=display)
 
 
 def _print_dry_run(operation: Operation) -> int:

@@ -42,7 +42,13 @@ def run_named_call(
     values = _values(args, call)
     client = client_from_args(args)
     method = attrgetter(f"{args.resource}.{call.method}")(client)
+    several = {
+        argument.name: cast("list[str]", values.pop(argument.name))
+        for argument in call.arguments
+        if argument.kind is ArgumentKind.EACH and argument.name in values
+    }
     start = partial(method, **values, params=dict(args.param), **shared_arguments(args))
+    starts = [partial(start, **{name: each}) for name, given in several.items() for each in given]
     # The dry run of an Active-Active database is a task, which is followed.
     is_dry = bool(values.get("dry_run")) and args.resource != "crdbs"
 
@@ -61,7 +67,7 @@ def run_named_call(
     return make_call(
         args,
         client,
-        start,
+        starts or [start],
         log,
         execution,
         destruction=destruction,

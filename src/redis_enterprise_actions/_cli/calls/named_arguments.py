@@ -123,30 +123,34 @@ def _add_call(resource: str, call: NamedCall, command: CommandParser) -> None:
     command.set_defaults(resource=resource, call=call)
 
 
+_TYPES: Final[Mapping[ArgumentKind, Mapping[str, Any]]] = {
+    ArgumentKind.NUMBER: {"type": whole_number},
+    ArgumentKind.DATABASE: {"type": database},
+    ArgumentKind.DURATION: {"type": parse_time, "metavar": "TIME"},
+    ArgumentKind.OBJECT: {"type": parse_secret, "metavar": "JSON"},
+    ArgumentKind.OBJECTS: {"type": parse_secret, "metavar": "JSON"},
+}
+
+
 def _options_of(argument: CallArgument) -> Mapping[str, Any]:
     """Return the keyword arguments of `add_argument` for an argument of a call."""
     options: dict[str, Any] = {
         "help": _HELP.get(argument.name, argument.name.replace("_", " ")),
     }
+    if argument.kind is ArgumentKind.EACH:
+        options["help"] += "; repeat it to make the call for several at once"
     if argument.option is not None:
         options["required"] = argument.required
     if argument.kind is ArgumentKind.SWITCH:
         action = argparse.BooleanOptionalAction if argument.is_on else "store_true"
         return options | {"action": action, "default": argument.is_on}
     options["metavar"] = re.sub("_uids?$", "", argument.name).rpartition("_")[2].upper()
-    if argument.kind is ArgumentKind.NUMBER:
-        options["type"] = whole_number
-    elif argument.kind is ArgumentKind.DATABASE:
-        options["type"] = database
-    elif argument.kind is ArgumentKind.DURATION:
-        options |= {"type": parse_time, "metavar": "TIME"}
-    elif argument.kind is ArgumentKind.CHOICE:
+    options |= _TYPES.get(argument.kind, {})
+    if argument.kind is ArgumentKind.CHOICE:
         options["choices"] = argument.choices
-    elif argument.kind in {ArgumentKind.OBJECT, ArgumentKind.OBJECTS}:
-        options |= {"type": parse_secret, "metavar": "JSON"}
     if argument.kind is ArgumentKind.TEXTS and argument.option is None:
         options["nargs"] = "+"
-    elif argument.kind in {ArgumentKind.TEXTS, ArgumentKind.OBJECTS}:
+    elif argument.kind in {ArgumentKind.TEXTS, ArgumentKind.OBJECTS, ArgumentKind.EACH}:
         options["action"] = "append"
     return options
 

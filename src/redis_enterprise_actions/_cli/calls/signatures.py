@@ -17,6 +17,7 @@ class ArgumentKind(enum.Enum):
     OBJECTS = enum.auto()
     DURATION = enum.auto()
     FILE = enum.auto()  # a path
+    EACH = enum.auto()  # a text for each of several calls
     SWITCH = enum.auto()
     CHOICE = enum.auto()
 

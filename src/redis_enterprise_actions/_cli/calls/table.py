@@ -126,7 +126,7 @@ CALLS: Final[Mapping[str, tuple[NamedCall, ...]]] = MappingProxyType(
                 summary="Join an installed node to a cluster",
                 arguments=(
                     CallArgument("config", ArgumentKind.OBJECT, "--data", required=True),
-                    CallArgument("node", ArgumentKind.TEXT, "--node", required=False),
+                    CallArgument("node", ArgumentKind.EACH, "--node", required=False),
                 ),
             ),
             NamedCall(

@@ -7,6 +7,7 @@ hook, in this order.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from typing import TYPE_CHECKING, Final, Self
 
 from redis_enterprise_actions._cli.action_references import reference_to
@@ -123,26 +124,36 @@ def display_of_call(args: argparse.Namespace, client: ActionsClient) -> Display:
 async def submit(
     args: argparse.Namespace,
     client: ActionsClient,
-    start: Callable[[], Awaitable[Operation]],
+    starts: Sequence[Callable[[], Awaitable[Operation]]],
     log: LogCapture,
     execution: Execution,
     *,
     display: Display,
 ) -> int:
-    """Make a call, report what it started, and follow that if `args.wait`; return the exit code."""
+    """Make calls, report what they started, and follow that if `args.wait`; return the exit code.
+
+    After a call that fails, the others are made all the same if the command waits.
+    """
     if not args.wait:
         async with client, ProgressReporter(display, log, keep_alive=0) as reporter:
-            await _start(client, start, reporter, execution)
+            for start in starts:
+                await _start(client, start, reporter, execution)
         return 0
+    check_goal(args.until, args.hold, None)  # before anything is sent
     reports = ReportWriter(args.report)
     async with client, ProgressReporter(display, log, keep_alive=args.keep_alive) as reporter:
         with reports:
+            operations: dict[Reference, Operation] = {}
+            failures: list[RedisActionsError] = []
+            code = 0
             try:
-                operation = await _start(client, start, reporter, execution)
-                if operation.ref is None:
-                    await operation.wait(recorder=reports.recorder)
-            except (RequestError, NothingToFollow) as error:
-                code = _report_failed_request(error, reporter)
+                for start in starts:
+                    try:
+                        operation = await _start(client, start, reporter, execution)
+                        operations |= await _followable(operation, reports.recorder)
+                    except (RequestError, NothingToFollow) as error:
+                        _report_failed_end(error, reporter)
+                        failures.append(error)
             except UsageError:
                 raise  # nothing was sent
             except BaseException as error:
@@ -152,13 +163,15 @@ async def submit(
                 )
                 raise
             else:
-                ref = operation.ref
-                code = await follow(
-                    {} if ref is None else {parse_reference(ref): operation},
-                    stop=StopCondition.ALL,
-                    options={**wait_options(args), "recorder": reports.recorder},
-                    reporter=reporter,
-                )
+                failed = _report_failures(failures, reporter, is_end=not operations)
+                if operations or not failures:
+                    code = await follow(
+                        operations,
+                        stop=StopCondition.ALL,
+                        options={**wait_options(args), "recorder": reports.recorder},
+                        reporter=reporter,
+                    )
+                code = failed or code
     return await _run_hook(args, reporter, code or reports.exit_code)
 
 
@@ -226,6 +239,11 @@ async def _start(
 
 def _report_failed_request(error: RedisActionsError, reporter: ProgressReporter) -> int:
     """Report that a request failed before any wait began; return the exit code."""
+    _report_failed_end(error, reporter)
+    return _report_failures([error], reporter, is_end=True)
+
+
+def _report_failed_end(error: RedisActionsError, reporter: ProgressReporter) -> None:
     outcome, message = error.outcome, with_advice(error)
     end = WaitEndEvent(
         **reporter.event_time(),
@@ -237,16 +255,31 @@ def _report_failed_request(error: RedisActionsError, reporter: ProgressReporter)
         action=None,
         reason=message,
     )
-    summary = SummaryEvent(
-        **reporter.event_time(),
-        exit_code=outcome.exit_code,
-        ended={outcome.value: 1},
-        left=0,
-        why=None,
-    )
     reporter.report(end)
-    reporter.report(summary)
-    return outcome.exit_code
+
+
+def _report_failures(
+    errors: Sequence[RedisActionsError], reporter: ProgressReporter, *, is_end: bool
+) -> int:
+    """Return the exit code of failed requests, 0 without any; report the end of the command."""
+    if not errors:
+        return 0
+    code = errors[0].outcome.exit_code
+    if is_end:
+        ended = dict(Counter(error.outcome.value for error in errors))
+        summary = SummaryEvent(
+            **reporter.event_time(), exit_code=code, ended=ended, left=0, why=None
+        )
+        reporter.report(summary)
+    return code
+
+
+async def _followable(operation: Operation, recorder: Recorder) -> dict[Reference, Operation]:
+    """Return an operation by its reference. Await the end of one that names nothing to follow."""
+    if operation.ref is not None:
+        return {parse_reference(operation.ref): operation}
+    await operation.wait(recorder=recorder)
+    return {}
 
 
 async def _run_hook(args: argparse.Namespace, reporter: ProgressReporter, code: int) -> int:

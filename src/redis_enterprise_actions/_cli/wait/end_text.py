@@ -23,7 +23,8 @@ def completed_text(ref: Reference, result: FinishedAction, until: str | None) ->
         already = already_ended_text(record) is not None
         since = "" if already else f" after {duration_text(record.elapsed)}"
         return f"{result.title} is true{since}"
-    title = f"{result.title} [{one_line(ref.name)}]"
+    name = f" [{one_line(ref.name)}]" if ref.name != result.title else ""
+    title = f"{result.title}{name}"
     if record.outcome is Outcome.REACHED:
         return f"{title} {goal}; it goes on"
     if goal is None:

@@ -150,7 +150,7 @@ def _node_text(value: object) -> str | None:
 def _labelled(label: str, value: object) -> str | None:
     text = _scalar_text(value)
     if text is None and isinstance(value, dict):
-        text = _node_text(cast("object", value)) or joined(reason_in(value), ": ")
+        text = _node_text(cast("object", value)) or joined(reason_in(cast("object", value)), ": ")
     return None if text is None else f"{label} {text}"
 
 
