@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ._client.resources.nodes import Nodes
     from ._client.resources.shards import Shards
     from ._model.action import Action, Evidence, Kind, PendingOp, Phase
+    from ._model.cluster_check import ClusterCheck, Finding, FindingKind
     from ._model.errors import (
         ActionAborted,
         ActionCancelled,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
         CancelNotSupported,
         ClientCertificateRefused,
         ClientClosed,
+        ClusterUnhealthy,
         ClusterUnreachable,
         NothingToFollow,
         RedisActionsError,
@@ -78,11 +80,15 @@ __all__ = [
     "ClientCertificateRefused",
     "ClientClosed",
     "Cluster",
+    "ClusterCheck",
+    "ClusterUnhealthy",
     "ClusterUnreachable",
     "Crdbs",
     "Databases",
     "Duration",
     "Evidence",
+    "Finding",
+    "FindingKind",
     "FinishedAction",
     "Kind",
     "Nodes",
@@ -127,11 +133,15 @@ _MODULES: Final[Mapping[str, str]] = MappingProxyType({
     "ClientCertificateRefused": "_model.errors",
     "ClientClosed": "_model.errors",
     "Cluster": "_client.resources.cluster",
+    "ClusterCheck": "_model.cluster_check",
+    "ClusterUnhealthy": "_model.errors",
     "ClusterUnreachable": "_model.errors",
     "Crdbs": "_client.resources.crdbs",
     "Databases": "_client.resources.databases",
     "Duration": "_client.pacing.durations",
     "Evidence": "_model.action",
+    "Finding": "_model.cluster_check",
+    "FindingKind": "_model.cluster_check",
     "FinishedAction": "_model.record",
     "Kind": "_model.action",
     "Nodes": "_client.resources.nodes",

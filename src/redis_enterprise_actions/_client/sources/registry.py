@@ -9,6 +9,7 @@ from redis_enterprise_actions._model.action import Action
 from redis_enterprise_actions._model.reference import ListKind
 
 from .actions import ActionsApi
+from .cluster_state import ClusterStateApi
 from .crdb_tasks import CrdbTasksApi
 from .databases import DatabasesApi
 from .names import NamesApi
@@ -32,6 +33,7 @@ class StatusSources:
         self.node_actions = NodeActionsApi(transport)
         self.crdb_tasks = CrdbTasksApi(transport)
         self.databases = DatabasesApi(transport, self.actions.v2)
+        self.cluster_state = ClusterStateApi(transport, self.databases, self.actions.v2)
         self.names = NamesApi(transport)
         self.by_kind: Mapping[ListKind, StatusSource] = {
             ListKind.ACTIONS: self.actions,
@@ -39,6 +41,7 @@ class StatusSources:
             ListKind.CLUSTER: self.node_actions,
             ListKind.CRDBS: self.crdb_tasks,
             ListKind.BDBS: self.databases,
+            ListKind.CLUSTER_STATE: self.cluster_state,
         }
 
     async def fetch_certain(self, ref: Reference) -> Action | None:
