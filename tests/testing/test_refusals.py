@@ -93,6 +93,17 @@ REFUSALS: Final = [
         "bdb_endpoint_unavailable",
         since("7.8"),
     ),
+    Refusal(
+        "GET /v1/bdbs/1/availability?availability_lag_tolerance_ms=some",
+        None,
+        "no number",
+        400,
+        "invalid_request",
+        since("7.8"),
+    ),
+    Refusal("GET /v1/bdbs/9/shards", None, "unknown database", 404, "db_not_exist"),
+    Refusal("GET /v1/shards/99", None, "unknown shard", 404, "shard_not_exist"),
+    Refusal("GET /v4/db/9/health", None, "unknown database", 404, "db_not_exist", since("8.0.16")),
     # requests/bdbs: databases
     Refusal("POST /v1/bdbs", {"memory_size": 1}, "no name", 406, "missing_db_name"),
     Refusal("POST /v1/bdbs", {"name": "x"}, "no size", 406, "missing_memory_size"),

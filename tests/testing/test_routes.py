@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.contract]
 
-# The statuses of GET were seen on clusters of all five versions, but for the single actions of
-# nodes and of the cluster; the other methods are as their pages have them.
+# The statuses of GET were seen on clusters of five versions, but for the single actions of nodes
+# and of the cluster, shards, checks and reports of health; those, and other methods, are as their
+# pages have them.
 ROUTES: Final[dict[str, tuple[Version, ...]]] = {
     "GET /v1/actions": ALL,
     "GET /v1/actions/{uid}": ALL,
@@ -28,17 +29,26 @@ ROUTES: Final[dict[str, tuple[Version, ...]]] = {
     "GET /v1/bdbs": ALL,
     "GET /v1/bdbs/1": ALL,
     "GET /v1/bdbs/1/availability": since("7.8"),
+    "GET /v1/local/bdbs/1/endpoint/availability": since("7.8"),
     "GET /v1/bdbs/1/actions/recover": ALL,
+    "GET /v1/bdbs/1/shards": ALL,
+    "GET /v1/shards": ALL,
+    "GET /v1/shards/1": ALL,
     "GET /v1/nodes": ALL,
     "GET /v1/nodes/1": ALL,
     "GET /v1/nodes/status": ALL,
     "GET /v1/nodes/1/status": ALL,
     "GET /v1/nodes/actions": ALL,
     "GET /v1/nodes/1/actions": ALL,
+    "GET /v1/local/node/master_healthcheck": ALL,
     "GET /v1/cluster": ALL,
+    "GET /v1/cluster/check": ALL,
+    "GET /v4/cluster/health": since("8.0.16"),
+    "GET /v4/db/1/health": since("8.0.16"),
     "GET /v1/cluster/actions": ALL,
     "GET /v1/license": ALL,
     "GET /v1/crdbs": ALL,
+    "GET /v1/crdbs/g1/health_report": ALL,
     "GET /v1/crdb_tasks": ALL,
     "GET /v1/boostrap": (),
     "POST /v1/bdbs": ALL,

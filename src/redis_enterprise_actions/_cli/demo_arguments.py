@@ -11,7 +11,7 @@ from .values import whole_number
 if TYPE_CHECKING:
     from .parser import CommandParser
 
-_VERSIONS: Final = ("7.4", "7.8", "7.22", "8.0", "8.2")
+_VERSIONS: Final = ("7.4", "7.8", "7.22", "8.0", "8.0.16", "8.2")
 
 
 def add_fake_cluster(command: CommandParser) -> None:

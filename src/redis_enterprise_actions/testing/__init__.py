@@ -21,10 +21,11 @@ that contains as little as possible. TLS needs trustme.
 
 Vendor pages (redis.io/docs, operate/rs/references/rest-api): requests/actions,
 requests/actions/bdb, requests/bdbs, requests/bdbs/actions, requests/bdbs/availability,
-requests/shards/actions, objects/bdb, requests/users/authorize, requests/users/refresh_jwt,
-objects/action, objects/state-machine, requests/nodes, objects/node, requests/nodes/actions,
-requests/cluster, requests/cluster/actions, requests/license, requests/crdbs, requests/crdb_tasks,
-objects/crdb_task.
+requests/shards, objects/shard, requests/shards/actions, objects/bdb, requests/users/authorize,
+requests/users/refresh_jwt, objects/action, objects/state-machine, requests/nodes, objects/node,
+requests/nodes/actions, requests/node_master_healthcheck, requests/cluster, requests/cluster/check,
+requests/cluster/actions, requests/license, requests/crdbs, requests/crdbs/health_report,
+requests/crdb_tasks, objects/crdb_task; monitoring/health-report.
 """
 
 from redis_enterprise_actions.testing.server.chaos import ChaosEpisode

@@ -14,13 +14,18 @@ from aiohttp import web
 from redis_enterprise_actions.testing.server.middleware import Middleware
 
 from .clock import Clock, loop_time
+from .conditions import Conditions
+from .crdb_links import CrdbLinks
 from .routes.actions import ActionRoutes
+from .routes.availability import AvailabilityRoutes
 from .routes.cluster import ClusterRoutes
 from .routes.crdbs import CrdbRoutes
 from .routes.database_actions import DatabaseActionRoutes
 from .routes.databases import DatabaseRoutes
+from .routes.health import HealthReportRoutes, NodeCheckRoutes
 from .routes.node_actions import ClusterActionRoutes, NodeActionRoutes
 from .routes.nodes import NodeRoutes
+from .routes.shard_objects import ShardObjectRoutes
 from .routes.shards import ShardRoutes
 from .server.auth import Authentication
 from .server.chaos import ChaosEpisode, ChaosRunner, draw_episodes
@@ -38,9 +43,13 @@ from .state.actions import (
     kind_of,
     start_action,
 )
-from .state.crdbs import RESULT_TTL, CrdbRegistry, FakeCrdbTask
+from .state.availability import Availability
+from .state.crdb_instances import InstanceRegistry
+from .state.crdbs import CLUSTERS, RESULT_TTL, CrdbRegistry, FakeCrdbTask
 from .state.databases import DatabaseRegistry, FakeDatabase, Transfer
+from .state.health import Health
 from .state.node_actions import ClusterActionName, NodeActionName, NodeActionRegistry
+from .state.shards import ShardRegistry
 
 
 if TYPE_CHECKING:
@@ -51,12 +60,13 @@ if TYPE_CHECKING:
 _HAS_V2: Final = "7.22"  # the first version with /v2/actions
 
 
-class FakeCluster:
+class FakeCluster(Conditions, CrdbLinks):
     """A small Redis Software cluster on 127.0.0.1, served inside `async with`.
 
     Raises `ValueError` for arguments that no cluster could have.
 
-    - `version`: "7.4", "7.8", "7.22", "8.0" or "8.2"; it decides which routes there are.
+    - `version`: "7.4", "7.8", "7.22", "8.0", "8.0.16" or "8.2"; it decides which routes there
+      are. "8.0" is the oldest of its releases.
     - `username`, `password`: the credentials of its one user.
     - `nodes`: their number. Nodes are numbered from 1 and listen on ports of their own; `port` is
       that of the first, and 0 takes a free one. `urls` has the URLs of all, `url` that of the
@@ -77,9 +87,16 @@ class FakeCluster:
       begun, cancelled or reset; a new database is missing for as long. Requests act on the actual
       state, and actions and tasks are shown at once under their ids.
 
-    These attributes may be set at any time: `username`, `password`, `primary`,
-    `handle_redirects`, `basic`, `token_ttl`, `lateness`, and
+    - `availability_delay`: seconds until a database is available after a state machine on it has
+      ended. With the default of 0, only databases that were not created or recovered are not
+      available; with more, a database is not while a state machine works on it, either.
+    - `sync_delay`: seconds until a database is in sync with its sources (Replica Of) after the
+      state machine that set them has ended; it is syncing from half of that time on.
 
+    These attributes may be set at any time: `username`, `password`, `primary`,
+    `handle_redirects`, `basic`, `token_ttl`, `lateness`, `availability_delay`, `sync_delay`, and
+
+    - `name`: the name of the cluster, as Active-Active databases know it.
     - `redirect_to`: a base URL, such as "https://10.0.0.7:9443", that redirects name in place of
       the primary's.
     - `bare_node_actions`: GET /v1/nodes/actions answers a bare array instead of an object with
@@ -106,6 +123,8 @@ class FakeCluster:
         tls: Certificates | None = None,
         client_certificate: bool = False,
         lateness: float = 0.0,
+        availability_delay: float = 0.0,
+        sync_delay: float = 0.0,
     ) -> None:
         check_choice(Version, "version", version)
         if not token_ttl > 0:
@@ -122,6 +141,7 @@ class FakeCluster:
         self.handle_redirects = handle_redirects
         self.basic = basic
         self.token_ttl = token_ttl
+        self.name = CLUSTERS[0]
         self.redirect_to: str | None = None
         self.requests: list[SeenRequest] = []
         self.bare_node_actions = False
@@ -137,6 +157,20 @@ class FakeCluster:
         context = None if self._tls is None else self._tls.context
         self._nodes = NodeServers(nodes, port=port, app=self._app, tls=context)
         self._node_actions = NodeActionRegistry(self._nodes)
+        self._instances = InstanceRegistry(self, self._crdbs)
+        self._shards = ShardRegistry(self._databases, self._node_actions)
+        self._availability = Availability(self._databases)
+        self.availability_delay = availability_delay
+        self.sync_delay = sync_delay
+        self._health = Health(
+            nodes=self._nodes,
+            node_actions=self._node_actions,
+            databases=self._databases,
+            shards=self._shards,
+            availability=self._availability,
+            actions=self.actions,
+            crdbs=self._crdbs,
+        )
         self._authentication = Authentication(self, self._clock)
         self._chaos = ChaosRunner(self._nodes, self.revoke_tokens)
         self._middleware = Middleware(
@@ -396,12 +430,19 @@ class FakeCluster:
         """Each Active-Active task by its id, even if the cluster has forgotten it."""
         return self._crdbs.tasks
 
-    def add_crdb(self, guid: str | None = None, *, name: str = "crdb") -> str:
+    def add_crdb(
+        self, guid: str | None = None, *, name: str = "crdb", bdb_uid: int | None = None
+    ) -> str:
         """Add an Active-Active database and return its guid.
 
-        Raises `ValueError` if there is, or was, one of that guid.
+        `bdb_uid` is the database of its instance on this cluster, and may be left out. The other
+        instance is on a cluster that is not there, until `link_crdb`. Raises `ValueError` if
+        there is, or was, one of that guid.
         """
-        return self._crdbs.add(guid, name)
+        guid = self._crdbs.add(guid, name)
+        if bdb_uid is not None:
+            self._instances.get(guid).bdb_uid = bdb_uid
+        return guid
 
     def start_crdb_task(
         self,
@@ -557,10 +598,6 @@ class FakeCluster:
         self._middleware.faults.clear()
         self._chaos.stop()
 
-    def _check_member(self, node_uid: int) -> None:
-        if node_uid not in self._node_actions.members():
-            raise ValueError(f"there is no node {node_uid}")
-
     @property
     def _certificates(self) -> ServerCertificates:
         if self._tls is None:
@@ -579,8 +616,25 @@ class FakeCluster:
         DatabaseActionRoutes(databases, plans, version=version).add_to(app)
         ShardRoutes(databases, node_actions, plans, version=version).add_to(app)
         NodeActionRoutes(self, node_actions, plans).add_to(app)
-        NodeRoutes(self, nodes, node_actions, databases, clock).add_to(app)
+        NodeRoutes(
+            self, nodes, node_actions, health=self._health, shards=self._shards, clock=clock
+        ).add_to(app)
+        ShardObjectRoutes(databases, self._shards, clock).add_to(app)
+        AvailabilityRoutes(databases, self._availability, nodes, version=version).add_to(app)
+        NodeCheckRoutes(self._health, nodes, node_actions, node=node).add_to(app)
+        HealthReportRoutes(
+            self,
+            health=self._health,
+            nodes=nodes,
+            actions=node_actions,
+            databases=databases,
+            shards=self._shards,
+            availability=self._availability,
+            instances=self._instances,
+        ).add_to(app)
         ClusterRoutes(self, databases, clock).add_to(app)
         ClusterActionRoutes(self, nodes, node_actions, plans).add_to(app)
-        CrdbRoutes(self, self._crdbs, plans, clock).add_to(app, upgrade=is_since(version, "8.0"))
+        CrdbRoutes(self, self._crdbs, self._instances, plans, clock).add_to(
+            app, upgrade=is_since(version, "8.0")
+        )
         return app

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
 
-Version: TypeAlias = Literal["7.4", "7.8", "7.22", "8.0", "8.2"]
+Version: TypeAlias = Literal["7.4", "7.8", "7.22", "8.0", "8.0.16", "8.2"]
 
 
 class ClusterSettings(Protocol):
@@ -24,6 +24,7 @@ class ClusterSettings(Protocol):
     bare_node_actions: bool
     bare_crdb_tasks: bool
     not_cancellable: set[str]
+    name: str
     requests: list[SeenRequest]
 
     @property

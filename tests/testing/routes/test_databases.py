@@ -504,28 +504,6 @@ class TestChanging:
         assert changed["last_changed_time"] > changed["created_time"]
 
 
-class TestAvailability:
-    """GET /v1/bdbs/{uid}/availability."""
-
-    async def test_available(self, cluster: FakeCluster, call: HttpClient) -> None:
-        """An available database is answered with an empty text, also while it changes."""
-        cluster.add_action(bdb_uid=1)
-        url = f"{cluster.url}/v1/bdbs/1/availability"
-
-        async with call.session.get(url) as answer:
-            assert (answer.status, answer.content_type) == (200, "text/html")
-            assert await answer.text() == ""
-
-    async def test_created(self, cluster: FakeCluster, call: HttpClient) -> None:
-        """A new database is available when its creation has completed."""
-        await call.ok("POST", "/v1/bdbs", NEW)
-        before = await call.refused("GET", "/v1/bdbs/1/availability")
-        await asyncio.sleep(10)
-
-        assert before == (503, "bdb_endpoint_unavailable")
-        assert (await call("GET", "/v1/bdbs/1/availability"))[0] == 200
-
-
 class TestDeleting:
     """DELETE /v1/bdbs/{uid}."""
 

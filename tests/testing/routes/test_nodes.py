@@ -80,6 +80,20 @@ class TestNodes:
         assert (snapshot["name"], snapshot["node_uid"]) == (f"maintenance_mode_{began}", "1")
         assert "maintenance_snapshot" not in await call.ok("GET", "/v1/nodes/1/status")
 
+    async def test_maintenance_of_old(self, cluster: FakeCluster, call: HttpClient) -> None:
+        """A snapshot outlives the result, and is replaced when maintenance is on again."""
+        cluster.start_node_action(1, "maintenance_on", Plan(duration=0))
+        snapshot = (await call.ok("GET", "/v1/nodes/1/status"))["maintenance_snapshot"]
+        await call.ok("DELETE", "/v1/nodes/1/actions/maintenance_on")
+        await asyncio.sleep(5)
+        removed = await call.ok("GET", "/v1/nodes/1/status")
+        cluster.start_node_action(1, "maintenance_on", Plan(duration=5))
+        again = await call.ok("GET", "/v1/nodes/1/status")
+        await asyncio.sleep(5)
+
+        assert removed["maintenance_snapshot"] == again["maintenance_snapshot"] == snapshot
+        assert (await call.ok("GET", "/v1/nodes/1/status"))["maintenance_snapshot"] != snapshot
+
     @pytest.mark.parametrize("uid", ["0", "4", "-1", "one"])
     async def test_not_there(self, call3: HttpClient, uid: str) -> None:
         """Every request about a missing node is answered 404."""

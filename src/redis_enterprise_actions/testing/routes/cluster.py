@@ -13,7 +13,6 @@ from aiohttp import web
 
 from redis_enterprise_actions.testing.clock import loop_time
 from redis_enterprise_actions.testing.settings import is_since
-from redis_enterprise_actions.testing.state.crdbs import CLUSTERS
 
 
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ class ClusterRoutes:
 
     async def _cluster(self, _: web.Request) -> web.Response:
         shown: dict[str, object] = {
-            "name": CLUSTERS[0],
+            "name": self._settings.name,
             "created_time": self._clock.iso_time(self._clock.started_at),
             "block_cluster_changes": False,
             "cm_port": 8443,

@@ -1,11 +1,11 @@
 """Routes of Active-Active databases (CRDBs) and their tasks.
 
 Vendor pages: requests/crdbs, requests/crdbs/updates, requests/crdbs/flush, requests/crdbs/purge,
-requests/crdb_tasks. These are guesses: a call with the id of a known task starts nothing and
-answers with that task; a purge ignores such an id, as its page does not name the header; a list
-of tasks shows as much of each as the route of one. A creation and an update can be dry runs, by
-the query: tasks that end with a verdict and change nothing. That such a task names its operation,
-and no CRDB where one was to be created, is a guess.
+requests/crdbs/health_report, requests/crdb_tasks. These are guesses: a call with the id of a known
+task starts nothing and answers with that task; a purge ignores such an id, as its page does not
+name the header; a list of tasks shows as much of each as the route of one. A creation and an update
+can be dry runs, by the query: tasks that end with a verdict and change nothing. That such a task
+names its operation, and no CRDB where one was to be created, is a guess.
 """
 
 from __future__ import annotations
@@ -18,14 +18,16 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import web
 
 from redis_enterprise_actions.testing.clock import loop_time
-from redis_enterprise_actions.testing.server.requests import is_dry_run, read_object
+from redis_enterprise_actions.testing.server.requests import is_dry_run, query_number, read_object
 from redis_enterprise_actions.testing.state.crdbs import RESULT_TTL
+from redis_enterprise_actions.testing.state.databases import DATABASE_SECRET
 
 
 if TYPE_CHECKING:
     from redis_enterprise_actions.testing.clock import Clock
     from redis_enterprise_actions.testing.settings import ClusterSettings
     from redis_enterprise_actions.testing.state.actions import PlannedCalls
+    from redis_enterprise_actions.testing.state.crdb_instances import InstanceRegistry
     from redis_enterprise_actions.testing.state.crdbs import CrdbRegistry, FakeCrdbTask
 
 _CRDBS: Final = "/v1/crdbs"
@@ -39,11 +41,13 @@ class CrdbRoutes:
         self,
         settings: ClusterSettings,
         crdbs: CrdbRegistry,
+        instances: InstanceRegistry,
         planned_calls: PlannedCalls,
         clock: Clock,
     ) -> None:
         self._settings = settings
         self._crdbs = crdbs
+        self._instances = instances
         self._planned_calls = planned_calls
         self._clock = clock
 
@@ -52,6 +56,7 @@ class CrdbRoutes:
         app.router.add_get(_CRDBS, self._list)
         app.router.add_post(_CRDBS, self._create)
         app.router.add_get(one, self._single)
+        app.router.add_get(f"{one}/health_report", self._health_report)
         app.router.add_patch(one, partial(self._change, "update_crdb"))
         app.router.add_delete(one, partial(self._change, "delete_crdb"))
         app.router.add_post(f"{one}/updates", partial(self._change, "update_crdb"))
@@ -64,11 +69,15 @@ class CrdbRoutes:
         app.router.add_post(f"{_TASKS}/{{task_id}}/actions/cancel", self._cancel_task)
 
     async def _list(self, _: web.Request) -> web.Response:
-        shown = [self._crdbs.to_json(guid) for guid in self._crdbs.guids()]
+        shown = [self._to_json(guid) for guid in self._crdbs.guids()]
         return web.json_response({"crdbs": shown})
 
     async def _single(self, request: web.Request) -> web.Response:
-        return web.json_response(self._crdbs.to_json(self._guid(request)))
+        return web.json_response(self._to_json(self._guid(request)))
+
+    async def _health_report(self, request: web.Request) -> web.Response:
+        instance = self._instances.get(self._guid(request))
+        return web.json_response(instance.report(query_number(request, "instance_id")))
 
     async def _create(self, request: web.Request) -> web.Response:
         body, result_ttl = await _read_body(request), _result_ttl(request)
@@ -119,6 +128,15 @@ class CrdbRoutes:
             raise _problem(web.HTTPNotAcceptable, f"Task {task.id} is committing")
         task.cancelled_at = min(task.cancelled_at, now)
         return web.Response()
+
+    def _to_json(self, guid: str) -> dict[str, object]:
+        """Return a CRDB, with a secret, as real ones have."""
+        return {
+            "guid": guid,
+            "name": self._crdbs.name(guid),
+            "instances": self._instances.get(guid).instances_to_json(),
+            "default_db_config": {"authentication_redis_pass": DATABASE_SECRET},
+        }
 
     def _guid(self, request: web.Request) -> str:
         """Return the guid of the CRDB of a path; answer 404 if there is none.

@@ -1,9 +1,9 @@
 """Routes that read, create, change and delete databases.
 
 Vendor pages: requests/bdbs, requests/bdbs/upgrade, requests/bdbs/modules/upgrade,
-requests/modules/upgrade, requests/bdbs/availability, objects/bdb. These are guesses: a delete and
-an upgrade can be dry runs, too; the code of a delete that is refused as the database is not
-active; an upgrade of modules is a state machine of that name, which its answer does not name.
+requests/modules/upgrade, objects/bdb. These are guesses: a delete and an upgrade can be dry runs,
+too; the code of a delete that is refused as the database is not active; an upgrade of modules is a
+state machine of that name, which its answer does not name.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from redis_enterprise_actions.testing.server.requests import (
 )
 from redis_enterprise_actions.testing.settings import is_since
 from redis_enterprise_actions.testing.state.databases import FakeDatabase
+from redis_enterprise_actions.testing.state.replica_sources import replica_fields
 
 from . import bodies
 from .configurations import check, check_new, settable
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from redis_enterprise_actions.testing.state.databases import DatabaseRegistry
 
 _PATH: Final = "/v1/bdbs/{bdb_uid}"
-_UNAVAILABLE: Final = frozenset({"pending", "creation-failed", "recovery"})
 
 
 class DatabaseRoutes:
@@ -68,8 +68,6 @@ class DatabaseRoutes:
         app.router.add_post(f"{_PATH}/upgrade", self._upgrade)
         app.router.add_post("/v2/bdbs", self._create_v2)
         app.router.add_post(f"{_PATH}/modules/upgrade", self._upgrade_modules)
-        if is_since(self._version, "7.8"):
-            app.router.add_get(f"{_PATH}/availability", self._availability)
         if not is_since(self._version, "8.0"):
             app.router.add_post("/v1/modules/upgrade/bdb/{bdb_uid}", self._upgrade_modules)
 
@@ -118,14 +116,14 @@ class DatabaseRoutes:
         config = without_query_parameters(await read_body(request, required=True))
         database = self._idle_database(request)
         self._check(database, config)
-        shown = self._to_json(database)
+        current = bodies.database(database, loop_time(), self._clock)
         changes = {
             name: value
             for name, value in config.items()
-            if name not in shown or shown[name] != value
+            if name not in current or current[name] != value
         }
         if is_dry_run(request) or not changes:
-            return web.json_response(shown)
+            return web.json_response(self._to_json(database))
         return web.json_response(self._start(request, "SMUpdateBDB", database, changes))
 
     async def _change(self, request: web.Request) -> web.Response:
@@ -168,19 +166,6 @@ class DatabaseRoutes:
             "module_name": module.get("module_name", ""),
         })  # fmt: skip
 
-    async def _availability(self, request: web.Request) -> web.Response:
-        """Answer with an empty body if the database is available, as seen on clusters.
-
-        It is taken not to be until it was created, and until it was recovered.
-        """
-        try:
-            database = self._databases.get_shown(request.match_info["bdb_uid"])
-        except web.HTTPNotFound:
-            raise error_response(404, "db_not_found", "no such database") from None
-        if database.status(loop_time()) in _UNAVAILABLE:
-            raise error_response(503, "bdb_endpoint_unavailable", "the database is not available")
-        return web.Response(content_type="text/html")
-
     def _start(
         self,
         request: web.Request,
@@ -202,7 +187,9 @@ class DatabaseRoutes:
         return self._databases.get_idle(request.match_info["bdb_uid"])
 
     def _to_json(self, database: FakeDatabase) -> dict[str, object]:
-        return bodies.database(database, loop_time(), self._clock)
+        now = loop_time()
+        shown = bodies.database(database, now, self._clock)
+        return shown | replica_fields(database, now, self._databases.sync_delay)
 
     def _selected_fields(self, fields: str | None, database: FakeDatabase) -> dict[str, object]:
         """Return a database, or those of its fields that a query names.

@@ -1,8 +1,6 @@
 """Routes of nodes: their objects and their status.
 
-Vendor pages: requests/nodes, requests/nodes/status, objects/node. Shards are spread over the nodes
-in turn, so that a primary and its replica are on two nodes if there are two; that does not follow
-what migrations, failovers and maintenance do.
+Vendor pages: requests/nodes, requests/nodes/status, objects/node.
 """
 
 from __future__ import annotations
@@ -19,8 +17,9 @@ if TYPE_CHECKING:
     from redis_enterprise_actions.testing.clock import Clock
     from redis_enterprise_actions.testing.server.nodes import NodeServers
     from redis_enterprise_actions.testing.settings import ClusterSettings
-    from redis_enterprise_actions.testing.state.databases import DatabaseRegistry
+    from redis_enterprise_actions.testing.state.health import Health
     from redis_enterprise_actions.testing.state.node_actions import NodeActionRegistry
+    from redis_enterprise_actions.testing.state.shards import ShardRegistry
 
 # A build of each version, as seen on clusters.
 _BUILDS: Final = {
@@ -28,6 +27,7 @@ _BUILDS: Final = {
     "7.8": "7.8.6-286",
     "7.22": "7.22.2-170",
     "8.0": "8.0.20-68",
+    "8.0.16": "8.0.16-22",  # the number of this build is a guess
     "8.2": "8.2.0-25",
 }
 # The same on all nodes; fields and types are those that were seen on a cluster.
@@ -62,13 +62,16 @@ class NodeRoutes:
         settings: ClusterSettings,
         nodes: NodeServers,
         actions: NodeActionRegistry,
-        databases: DatabaseRegistry,
+        *,
+        health: Health,
+        shards: ShardRegistry,
         clock: Clock,
     ) -> None:
         self._build = _BUILDS[settings.version]
         self._nodes = nodes
         self._actions = actions
-        self._databases = databases
+        self._health = health
+        self._shards = shards
         self._clock = clock
 
     def add_to(self, app: web.Application) -> None:
@@ -92,11 +95,11 @@ class NodeRoutes:
         return web.json_response(self._status_to_json(member_uid(request, self._actions)))
 
     def _to_json(self, uid: int) -> dict[str, object]:
-        shards = sorted(self._shards(uid, primaries=True) + self._shards(uid, primaries=False))
+        shards = sorted(self._shards_of(uid, primaries=True, replicas=True))
         return {
             "uid": uid,
             "addr": address(uid),
-            "status": self._node_status(uid),
+            "status": self._health.node_status(uid),
             "shard_count": len(shards),
             "ram_shard_count": len(shards),
             "flash_shard_count": 0,
@@ -111,33 +114,27 @@ class NodeRoutes:
         """Return the status of a node as requests/nodes/status has it; there is no recording."""
         status: dict[str, object] = {
             "hostname": f"node{uid}",
-            "node_status": self._node_status(uid),
+            "node_status": self._health.node_status(uid),
             "role": "master" if uid == self._nodes.primary else "slave",
-            "master_shards": self._shards(uid, primaries=True),
-            "slave_shards": self._shards(uid, primaries=False),
+            "master_shards": self._shards_of(uid, primaries=True),
+            "slave_shards": self._shards_of(uid, replicas=True),
             "software_version": self._build,
             **_HARDWARE,
         }
-        run = self._actions.find(uid, "maintenance_on")
-        if run is not None and self._actions.maintenance()[uid]:
-            began = self._clock.iso_time(run.work.began_at).rstrip("Z").replace("T", " ")
+        began_at = self._actions.maintenance_began_at(uid)
+        if began_at is not None:
+            began = self._clock.iso_time(began_at).rstrip("Z").replace("T", " ")
             name = f"maintenance_mode_{began.replace(' ', '_').replace(':', '-')}"
             snapshot = {"created_time": began, "name": name, "node_uid": str(uid)}
             status["maintenance_snapshot"] = snapshot
         return status
 
-    def _node_status(self, uid: int) -> str:
-        return "active" if uid in self._nodes.running else "down"
-
-    def _shards(self, uid: int, *, primaries: bool) -> list[int]:
-        """Return the uids of the primaries on a node, or of the replicas."""
-        members, now = self._actions.members(), loop_time()
+    def _shards_of(self, uid: int, *, primaries: bool = False, replicas: bool = False) -> list[int]:
+        """Return the uids of the primaries on a node, or of the replicas, or of both."""
         return [
-            shard
-            for database in self._databases.list_shown()
-            for shard in database.shard_list(now)
-            if members[(shard - 1) % len(members)] == uid
-            and (shard == database.shards[0]) is primaries
+            shard.uid
+            for shard in self._shards.list_shown()
+            if shard.node_uid == uid and (primaries if shard.is_primary else replicas)
         ]
 
 

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 # The body of a 503 during an election is not documented.
 _NO_PRIMARY: Final = {"error_code": "no_primary", "description": "the cluster has no primary node"}
 
+# Routes on which each node answers for itself.
+_LOCAL: Final = ("/v1/local/",)
 _INSIDE: Final = "https://10.0.0.{}:9443"  # address of a node inside the cluster's network
 
 
@@ -111,14 +113,10 @@ class Middleware:
         self, node: int, request: web.Request, handler: Handler
     ) -> web.StreamResponse:
         """Answer as clusters do: redirect to the primary, authenticate, then serve the route."""
-        primary = self._nodes.primary
-        if primary is None:
-            return web.json_response(_NO_PRIMARY, status=503)
-        if node != primary and not self._settings.handle_redirects:
-            inside = _INSIDE.format(primary) if self._chaos.redirects_inside else None
-            base = self._settings.redirect_to or inside or self._nodes.url_of(primary)
-            location = f"{base.rstrip('/')}{request.raw_path}"
-            return web.Response(status=307, headers={"Location": location})
+        if not request.path.startswith(_LOCAL):
+            redirect = self._redirect(node, request)
+            if redirect is not None:
+                return redirect
         if not self._authentication.is_authorized(request):
             return self._authentication.unauthorized()
         try:
@@ -127,3 +125,15 @@ class Middleware:
             return web.Response(
                 status=error.status, text=error.text, content_type=error.content_type
             )
+
+    def _redirect(self, node: int, request: web.Request) -> web.Response | None:
+        """Return the answer of a node that is not the primary, or None if it serves the route."""
+        primary = self._nodes.primary
+        if primary is None:
+            return web.json_response(_NO_PRIMARY, status=503)
+        if node != primary and not self._settings.handle_redirects:
+            inside = _INSIDE.format(primary) if self._chaos.redirects_inside else None
+            base = self._settings.redirect_to or inside or self._nodes.url_of(primary)
+            location = f"{base.rstrip('/')}{request.raw_path}"
+            return web.Response(status=307, headers={"Location": location})
+        return None

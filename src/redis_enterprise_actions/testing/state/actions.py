@@ -143,6 +143,19 @@ class FakeAction:
             return queued
         return running if now < self.ends_at or self.outcome == "stuck" else self.outcome
 
+    def is_under_way(self, now: float) -> bool:
+        """Return True if the cluster shows the action as begun, and not ended, at `now`."""
+        return self.began_at <= now and (now < self.ends_at or self.outcome == "stuck")
+
+    def is_stuck(self, now: float) -> bool:
+        """Return True if the action is done, or makes no more progress, and is listed as running.
+
+        An action that only stalls for a while is not stuck.
+        """
+        if self.outcome == "stuck":
+            return now >= self.ends_at
+        return self.outcome == "never" and now - self.runs_at >= self._reach * self.duration
+
     def percent(self, now: float) -> float | None:
         """Return the progress to report at `now`, 0 to 100, or None if none is reported."""
         return None if self.progress == "none" else round(100 * self._shown_share(now), 2)

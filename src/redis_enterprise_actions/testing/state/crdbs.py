@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final
 from redis_enterprise_actions.testing.clock import loop_time
 
 from .actions import SUCCESSES
-from .databases import DATABASE_SECRET
 
 
 if TYPE_CHECKING:
@@ -174,6 +173,9 @@ class CrdbRegistry:
         """Return True if there is, or was, a CRDB of a guid."""
         return guid in self._names
 
+    def name(self, guid: str) -> str:
+        return self._names[guid]
+
     def guids(self) -> list[str]:
         """Return the guids of the CRDBs that exist: whose creation is done, and no deletion."""
         at = loop_time()
@@ -186,15 +188,3 @@ class CrdbRegistry:
             if (guid not in created or ("create_crdb", guid) in done)
             and ("delete_crdb", guid) not in done
         ]
-
-    def to_json(self, guid: str) -> dict[str, object]:
-        """Return a CRDB as its route shows it, with a secret, as real ones have."""
-        return {
-            "guid": guid,
-            "name": self._names[guid],
-            "instances": [
-                {"id": number, "cluster": {"name": name}}
-                for number, name in enumerate(CLUSTERS, start=1)
-            ],
-            "default_db_config": {"authentication_redis_pass": DATABASE_SECRET},
-        }

@@ -26,6 +26,7 @@ _FIRST_PORT: Final = 10000  # of the range in which the cluster chooses ports of
 # The secret of every database object: it may show up in no message and no log.
 DATABASE_SECRET: Final = "fake-database-secret"  # noqa: S105 - of a database that is not there
 Transfer: TypeAlias = Literal["export", "import", "backup"]
+SyncStatus: TypeAlias = Literal["out-of-sync", "syncing", "in-sync"]
 
 # Configuration of a database that sets nothing: the API's defaults (objects/bdb), but for
 # `memory_size` and `replication`. Every version of the cluster has databases of version 7.2.
@@ -81,6 +82,7 @@ class FakeDatabase:
     backups by kind. Both keep what the cluster forgets. `made_with` is its first configuration.
     With `recovery`, it waits to be recovered, as databases do after the recovery of a cluster.
     `created_at` is None if it is as old as the cluster.
+    `source_statuses` has the statuses that a test has set for sources that it replicates, by index.
     `revision` is the number of changes, and `changed_at` the time of the last one.
     """
 
@@ -91,6 +93,7 @@ class FakeDatabase:
     gone_at: float = inf
     work: list[FakeAction] = field(default_factory=list[FakeAction])
     transfers: dict[Transfer, TransferHistory] = field(default_factory=_no_transfers)
+    source_statuses: dict[int, SyncStatus] = field(default_factory=dict[int, SyncStatus])
     revision: int = field(default=0, init=False)
     changed_at: float = field(default=-inf, init=False)
     _changes: list[tuple[FakeAction, dict[str, object]]] = field(
@@ -155,9 +158,28 @@ class FakeDatabase:
                 config |= change
         return config
 
+    @property
+    def has_sources(self) -> bool:
+        """True if the database may be a replica of others (Replica Of)."""
+        configs = [self.made_with, *(change for _, change in self._changes)]
+        return bool(self.source_statuses) or any("replica_sources" in each for each in configs)
+
+    def sources_set_at(self, now: float) -> float:
+        """Return the end of the state machine that set the sources, or -inf if none did.
+
+        While the database is created, that time is still to come.
+        """
+        times = [
+            action.ends_at
+            for action, change in self._changes
+            if "replica_sources" in change and action.outcome in SUCCESSES and action.ends_at <= now
+        ]
+        created = [action.ends_at for action in self.work if action.name == "SMCreateBDB"]
+        return max(times or created, default=-inf)
+
     def steady_until(self, now: float) -> float:
         """Return until when answers stay as they are at `now`, or `now` if time changes them."""
-        if any(transfers.running(now) for transfers in self.transfers.values()):
+        if self.has_sources or any(transfers.running(now) for transfers in self.transfers.values()):
             return now
         return min((work.ends_at for work in self.work if work.ends_at > now), default=inf)
 
@@ -177,6 +199,7 @@ class FakeDatabase:
             recovery=self.recovery,
             created_at=self.created_at,
             transfers=transfers,
+            source_statuses=self.source_statuses,
         )
         for action in work:
             shown.add(action)
@@ -285,13 +308,15 @@ class DatabaseRegistry:
     """Registry of all databases that ever existed, by uid.
 
     `actions` are the cluster's. With `shows_transfers`, exports, imports and backups are added to
-    them, too. A database shows what has begun on it `lateness` seconds later. `waiting` has, by
-    uid, a function for each action that begins when a request asks for it; the function gets that
-    time, and returns the action.
+    them, too. A database shows what has begun on it `lateness` seconds later. It is in sync with
+    the sources that it replicates `sync_delay` seconds after these were set. `waiting` has, by uid,
+    a function for each action that begins when a request asks for it; the function gets that time,
+    and returns the action.
     """
 
     def __init__(self, actions: dict[str, FakeAction], *, shows_transfers: bool) -> None:
         self.lateness = 0.0
+        self.sync_delay = 0.0
         self.waiting: dict[str, Callable[[float], FakeAction]] = {}
         self._actions = actions
         self._shows_transfers = shows_transfers

@@ -154,6 +154,17 @@ class NodeActionRegistry:
                 depth[run.node_uid] = max(0, depth[run.node_uid] + step)
         return depth
 
+    def maintenance_began_at(self, uid: int) -> float | None:
+        """Return when the maintenance of a node was last switched on, or None if it is off."""
+        if not self.maintenance()[uid]:
+            return None
+        at = loop_time()
+        return max(
+            run.work.began_at
+            for run in self._runs
+            if (run.node_uid, run.action) == (uid, "maintenance_on") and run.has_succeeded(at)
+        )
+
     async def close(self) -> None:
         """Cancel the effects that are still to come."""
         effects, self._effects = self._effects, []
