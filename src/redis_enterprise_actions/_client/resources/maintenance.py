@@ -19,7 +19,6 @@ from redis_enterprise_actions._model.errors import (
     ClusterUnhealthy,
     RedisActionsError,
     RequestError,
-    RequestRejected,
     WaitError,
 )
 from redis_enterprise_actions._model.reference import parse_reference
@@ -121,11 +120,11 @@ class MaintenanceGuard:
             on = await asyncio.shield(begun)
             yield await on.wait(timeout=calls.timeout, outage_timeout=calls.outage_timeout)
         except BaseException as error:
-            failure, _ = await _ended(self._undo(calls, begun))
+            failure, _ = await _ended(self._undo(calls, begun), node_uid)
             if failure is not None:
                 _report(failure, error, node_uid)
             raise
-        failure, cancelled = await _ended(self._undo(calls, begun))
+        failure, cancelled = await _ended(self._undo(calls, begun), node_uid)
         if failure is not None:
             _report(failure, cancelled or failure, node_uid)
             raise cancelled or failure
@@ -137,16 +136,13 @@ class MaintenanceGuard:
         limit = None if calls.timeout == math.inf else calls.timeout
         try:
             async with asyncio.timeout(limit):
-                try:
-                    on = await begun
-                except RedisActionsError as error:
-                    if not _may_have_begun(error):
-                        return
-                else:
-                    with suppress(RequestError):  # usually because the action has ended
-                        await on.cancel()
-                    with suppress(WaitError, RequestError):
-                        await on.wait(timeout=limit, outage_timeout=calls.outage_timeout)
+                on = await self._may_be_on(begun)
+                if on is None:
+                    return
+                with suppress(RequestError):  # usually because the action has ended
+                    await on.cancel()
+                with suppress(WaitError, RequestError):
+                    await on.wait(timeout=limit, outage_timeout=calls.outage_timeout)
                 off = await self._begin(calls.off, calls)
                 await off.wait(timeout=limit, outage_timeout=calls.outage_timeout)
         except TimeoutError as error:
@@ -154,40 +150,50 @@ class MaintenanceGuard:
                 raise
             raise TimeoutError(f"it was not off after {duration_text(calls.timeout)}") from None
 
+    async def _may_be_on(self, begun: asyncio.Task[Operation]) -> Operation | None:
+        """Return the action that switches maintenance on; None if the cluster has begun none."""
+        try:
+            return await begun
+        except AnswerLost as lost:
+            return None if lost.ref is None else self._parts.operation(parse_reference(lost.ref))
+        except RedisActionsError:
+            return None  # the call was refused, or not sent
+
     async def _begin(
         self, call: Callable[[], Coroutine[object, object, Operation]], calls: MaintenanceCalls
     ) -> Operation:
-        """Make a call once; repeat it, in the time limit, if the cluster did not receive it."""
+        """Make a call once; repeat it, in the time limit, if the cluster did not receive it.
+
+        Raises `AnswerLost` if the cluster may have executed it.
+        """
         clock = asyncio.get_running_loop().time
         ends_at = clock() + calls.timeout
         while True:
             try:
                 return await call()
-            except AnswerLost as lost:
-                if lost.ref is None or clock() >= ends_at:
-                    raise
-                operation = self._parts.operation(parse_reference(lost.ref))
+            except AnswerLost as error:
+                lost = error
+            if lost.ref is None or clock() >= ends_at:
+                raise lost
+            operation = self._parts.operation(parse_reference(lost.ref))
             updates = operation.watch(
                 not_found_grace=_LOST_GRACE, outage_timeout=calls.outage_timeout
             )
-            with suppress(ActionNotFound):
+            try:
                 async with aclosing(updates):
                     async for _ in updates:
                         return operation
-
-
-def _may_have_begun(error: RedisActionsError) -> bool:
-    """Return True if the cluster may have executed the call that has failed."""
-    if isinstance(error, RequestError):
-        return error.sent and not isinstance(error, RequestRejected)
-    return isinstance(error, WaitError)  # of the look for a call whose answer was lost
+            except ActionNotFound:
+                continue
+            except (RequestError, WaitError) as error:
+                raise lost from error
 
 
 async def _ended(
-    undo: Coroutine[object, object, None],
+    undo: Coroutine[object, object, None], node_uid: int
 ) -> tuple[BaseException | None, asyncio.CancelledError | None]:
     """Await the way back to its end; return its error, and the cancellation that came meanwhile."""
-    task, cancelled = asyncio.create_task(undo), None
+    task, cancelled = asyncio.create_task(undo, name=f"maintenance_off of node {node_uid}"), None
     while not task.done():
         try:
             await asyncio.wait([task])
