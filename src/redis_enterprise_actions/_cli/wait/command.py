@@ -19,6 +19,7 @@ from redis_enterprise_actions._cli.reference_cache import remember
 from redis_enterprise_actions._client.pacing.schedules import every
 from redis_enterprise_actions._client.polling.waiters import QUICK
 from redis_enterprise_actions._model.errors import (
+    ClusterUnhealthy,
     NothingToFollow,
     RedisActionsError,
     RequestError,
@@ -139,7 +140,7 @@ async def submit(
                     await operation.wait(recorder=reports.recorder)
             except (RequestError, NothingToFollow) as error:
                 code = _report_failed_request(error, reporter)
-            except UsageError:
+            except (UsageError, ClusterUnhealthy):
                 raise  # nothing was sent
             except BaseException as error:
                 why, code = early_end(error, reporter)
