@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from node_maintenance import BUSY, LONGEST, OUTAGE, maintenance
 from where import a_cluster
 
 
@@ -18,6 +17,12 @@ if TYPE_CHECKING:
 
     from redis_enterprise_actions import ActionsClient
 
+# Seconds. The cluster may be changing its primary, or be busy with the database.
+BUSY: Final = 600
+OUTAGE: Final = 300
+LONGEST: Final = 3600
+STEADY: Final = 10  # for which the cluster has to be healthy before the next node
+
 
 async def rolling_upgrade(
     client: ActionsClient,
@@ -25,9 +30,16 @@ async def rolling_upgrade(
     bdb_uids: Iterable[int],
     upgrade_node: Callable[[int], Awaitable[object]],
 ) -> None:
-    """Upgrade node by node, then database by database; stop at the first that fails."""
+    """Upgrade node by node, then database by database; stop at the first that fails.
+
+    The next node has to wait until the cluster is healthy, and a node never goes into maintenance
+    beside another one.
+    """
     for node_uid in node_uids:
-        async with maintenance(client, node_uid):
+        await client.cluster.wait_healthy(hold=STEADY, timeout=LONGEST, outage_timeout=OUTAGE)
+        async with client.nodes.maintenance(
+            node_uid, timeout=LONGEST, busy_timeout=BUSY, outage_timeout=OUTAGE
+        ):
             await upgrade_node(node_uid)
         print(f"node {node_uid} is upgraded")
     for bdb_uid in bdb_uids:

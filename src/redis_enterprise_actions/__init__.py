@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ._client.resources.nodes import Nodes
     from ._client.resources.shards import Shards
     from ._model.action import Action, Evidence, Kind, PendingOp, Phase
+    from ._model.cluster_check import ClusterCheck, Finding, FindingKind
     from ._model.errors import (
         ActionAborted,
         ActionCancelled,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
         CancelNotSupported,
         ClientCertificateRefused,
         ClientClosed,
+        ClusterUnhealthy,
         ClusterUnreachable,
         DatabaseNotFound,
         NothingToFollow,
@@ -88,6 +90,8 @@ __all__ = [
     "ClientCertificateRefused",
     "ClientClosed",
     "Cluster",
+    "ClusterCheck",
+    "ClusterUnhealthy",
     "ClusterUnreachable",
     "Crdb",
     "CrdbInstance",
@@ -98,6 +102,8 @@ __all__ = [
     "Duration",
     "Endpoint",
     "Evidence",
+    "Finding",
+    "FindingKind",
     "FinishedAction",
     "Kind",
     "Node",
@@ -145,6 +151,8 @@ _MODULES: Final[Mapping[str, str]] = MappingProxyType({
     "ClientCertificateRefused": "_model.errors",
     "ClientClosed": "_model.errors",
     "Cluster": "_client.resources.cluster",
+    "ClusterCheck": "_model.cluster_check",
+    "ClusterUnhealthy": "_model.errors",
     "ClusterUnreachable": "_model.errors",
     "Crdb": "_model.objects",
     "CrdbInstance": "_model.objects",
@@ -155,6 +163,8 @@ _MODULES: Final[Mapping[str, str]] = MappingProxyType({
     "Duration": "_client.pacing.durations",
     "Endpoint": "_model.objects",
     "Evidence": "_model.action",
+    "Finding": "_model.cluster_check",
+    "FindingKind": "_model.cluster_check",
     "FinishedAction": "_model.record",
     "Kind": "_model.action",
     "Node": "_model.objects",

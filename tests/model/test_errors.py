@@ -20,8 +20,12 @@ from redis_enterprise_actions import (
     CancelNotSupported,
     ClientCertificateRefused,
     ClientClosed,
+    ClusterCheck,
+    ClusterUnhealthy,
     ClusterUnreachable,
     DatabaseNotFound,
+    Finding,
+    FindingKind,
     Kind,
     NothingToFollow,
     Phase,
@@ -150,6 +154,13 @@ ERRORS: list[tuple[RedisActionsError, str]] = [
         AnswerLost("POST", "/v1/bdbs", reason="it hung up"),
         "POST /v1/bdbs: no usable answer from the cluster: it hung up (1 attempt). "
         "The cluster may have executed it",
+    ),
+    (
+        ClusterUnhealthy(
+            "node 2 was not put into maintenance",
+            ClusterCheck(findings=(Finding(FindingKind.NODE, "node 3", "down"),)),
+        ),
+        "node 2 was not put into maintenance: node 3: down",
     ),
     (
         CancelNotSupported("action:a1"),

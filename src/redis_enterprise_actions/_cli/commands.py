@@ -73,6 +73,13 @@ COMMANDS: Final = (
         "calls.command:run_get",
     ),
     Command(
+        "check",
+        Group.LOOK,
+        "check whether the next node of the cluster may be worked on",
+        "check.arguments:add_check",
+        "check.command:run_check",
+    ),
+    Command(
         "databases",
         Group.START,
         "create, change, upgrade, move and delete databases",

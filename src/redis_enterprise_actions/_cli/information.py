@@ -25,6 +25,7 @@ _EXIT_CODES: Final = (
     ("4", "not found, or vanished"),
     ("5", "the cluster could not be asked, or refused"),
     ("6", "completed, but a report or the hook failed"),
+    ("7", "no go: the cluster is not healthy"),
     ("8", "not followed: the answer to a call names nothing"),
     ("70", "unexpected error"),
     ("74, 141", "the output could not be written"),

@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from .action import Action
+    from .cluster_check import ClusterCheck
     from .record import Record
 
 
+_SHOWN: Final = 5  # findings in a message
 # Names of work without a uid of its own, by the kind of its reference.
 _WORK: Final[Mapping[str, str]] = {
     "node": "{1} of node {0}",
@@ -113,6 +115,25 @@ class CancelNotSupported(RedisActionsError):
 
     def _message(self) -> str:
         return f"{self.ref} cannot be cancelled: the API has no such call, and the work goes on"
+
+
+class ClusterUnhealthy(RedisActionsError):
+    """A check of the cluster found reasons not to put a node into maintenance mode.
+
+    `problem` says what was not done, or undone. `check` is the `ClusterCheck` with the findings.
+    """
+
+    outcome = Outcome.UNHEALTHY
+
+    def __init__(self, problem: str, check: ClusterCheck) -> None:
+        super().__init__()
+        self.problem = problem
+        self.check = check
+
+    def _message(self) -> str:
+        findings = self.check.findings
+        more = f", +{len(findings) - _SHOWN} more" if len(findings) > _SHOWN else ""
+        return f"{self.problem}: {', '.join(map(str, findings[:_SHOWN]))}{more}"
 
 
 class RequestError(RedisActionsError):

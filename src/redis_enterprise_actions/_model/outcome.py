@@ -24,7 +24,8 @@ class Outcome(enum.StrEnum):
     `REACHED` is a wait that ended, as it was to, before the work did: at a state or a progress.
     `INTERRUPTED` is a wait that was cancelled, whose client was closed, or whose callback failed.
     `UNDER_WAY` is a wait that has not ended. `WRONG_USAGE` is an error after which nothing was
-    waited for. `NOT_FOLLOWED` is a call whose answer named nothing to follow.
+    waited for. `NOT_FOLLOWED` is a call whose answer named nothing to follow. `UNHEALTHY` is a
+    cluster that a check has found to be not healthy.
     """
 
     _value_: str
@@ -52,6 +53,7 @@ class Outcome(enum.StrEnum):
     VANISHED = "vanished", 4
     UNREACHABLE = "unreachable", 5
     REJECTED = "rejected", 5
+    UNHEALTHY = "not healthy", 7
     NOT_FOLLOWED = "not followed", 8
     WRONG_USAGE = "wrong usage", 2
     INTERRUPTED = "interrupted", 130, "■", "-"  # 128 + SIGINT, as shells have it

@@ -39,6 +39,7 @@ _HELP: Final = {
     "settings": f"settings of the call: {_JSON}",
     "location": f"an export_location object: {_JSON}",
     "sources": f"a dataset_import_sources object, or a list; can be repeated: {_JSON}",
+    "check": "make the call only if the cluster is healthy, as `redis-actions check` sees it",
     "dry_run": "let the cluster check the call, and start nothing",
     "task_id": "the id that the task is to have",
     "result_ttl": "seconds for which the cluster keeps the result (default: 500)",
@@ -107,10 +108,13 @@ def _add_call(resource: str, call: NamedCall, command: CommandParser) -> None:
         examples.append(f"{example} --dry-run")
     if call.verb is not None:
         examples = [example, *(each.replace(example, f"{example} --yes") for each in examples)]
+    exit_codes = dict(SUBMIT_CODES)
+    if any(argument.name == "check" for argument in call.arguments):
+        exit_codes[7] = "no go: the cluster is not healthy"
     command.describe(
         f"{call.summary}, and wait until that has ended.",
         examples=examples,
-        exit_codes=SUBMIT_CODES,
+        exit_codes=dict(sorted(exit_codes.items())),
         rare=RARE_CALL_OPTIONS | {"--task-id", "--result-ttl"},
     )
     for argument in call.arguments:

@@ -88,6 +88,7 @@ CALLS: Final[Mapping[str, tuple[NamedCall, ...]]] = MappingProxyType(
                 arguments=(
                     CallArgument("node_uid", ArgumentKind.NUMBER, None, required=True),
                     CallArgument("settings", ArgumentKind.OBJECT, "--data", required=False),
+                    CallArgument("check", ArgumentKind.SWITCH, "--check", required=False),
                 ),
             ),
             NamedCall(

@@ -21,6 +21,7 @@ from redis_enterprise_actions._client.goals import check_goal
 from redis_enterprise_actions._client.pacing.schedules import every
 from redis_enterprise_actions._client.polling.waiters import QUICK
 from redis_enterprise_actions._model.errors import (
+    ClusterUnhealthy,
     NothingToFollow,
     RedisActionsError,
     RequestError,
@@ -154,7 +155,7 @@ async def submit(
                     except (RequestError, NothingToFollow) as error:
                         _report_failed_end(error, reporter)
                         failures.append(error)
-            except UsageError:
+            except (UsageError, ClusterUnhealthy):
                 raise  # nothing was sent
             except BaseException as error:
                 why, code = early_end(error, reporter)

@@ -163,7 +163,7 @@ class Transport:
         self,
         path: str,
         *,
-        permission: str,
+        permission: str | None,
         decode: Callable[[Reply], _T],
         query: str = "",
         gate: Gate | None = None,
@@ -177,8 +177,8 @@ class Transport:
         answer: a lost connection, no answer in time, 408, 429, 5xx except 501 and 505, an unusable
         reply, a redirect that leads nowhere, and credentials that another node has accepted.
 
-        `permission` is the one that the vendor's page names. `gate` is that of a poll, awaited
-        before each request; polls have connections of their own.
+        `permission` is the one that the vendor's page names, if it names one. `gate` is that of a
+        poll, awaited before each request; polls have connections of their own.
 
         Raises a `RequestError` that counts all requests and names all nodes, `ClientClosed`, and
         errors of the caller's `token=`.
@@ -533,7 +533,7 @@ _NOT_RESENT: Final = (_without_resending,)
 
 @lru_cache(1024)  # a wait sends the same request again and again
 def _get_request(
-    path: str, query: str, permission: str, is_answer: Callable[[bytes], bool] | None
+    path: str, query: str, permission: str | None, is_answer: Callable[[bytes], bool] | None
 ) -> Request:
     return Request("GET", path, query, permission=permission, is_answer=is_answer)
 

@@ -1,4 +1,4 @@
-"""The cluster as a whole: its bootstrap, its primary node, and its actions."""
+"""The cluster as a whole: its bootstrap, its primary node, its actions, and its health."""
 
 from __future__ import annotations
 
@@ -21,20 +21,26 @@ from redis_enterprise_actions._client.submit.uploads import (
 )
 from redis_enterprise_actions._model.errors import RequestRejected
 from redis_enterprise_actions._model.objects import Node
-from redis_enterprise_actions._model.reference import ReferenceKind, parse_reference
+from redis_enterprise_actions._model.reference import (
+    Condition,
+    Reference,
+    ReferenceKind,
+    parse_reference,
+)
 
-from .resource import Resource, merge
+from .resource import Resource, merge, node_uids
 
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from tenacity.wait import WaitBaseT
 
     from redis_enterprise_actions._client.operation import Operation, Untracked
     from redis_enterprise_actions._client.pacing.durations import Duration
     from redis_enterprise_actions._model.action import Action
+    from redis_enterprise_actions._model.cluster_check import ClusterCheck
     from redis_enterprise_actions._model.record import FinishedAction, Recorder
 
 
@@ -299,4 +305,93 @@ class Cluster(Resource):
         """
         return await self._parts.look(
             self._parts.sources.node_actions.list_actions, ReferenceKind.CLUSTER
+        )
+
+    async def check(self, *, ignore_maintenance: Iterable[int] = ()) -> ClusterCheck:
+        """Look once whether the next node may be worked on, and return all that is against it.
+
+        The cluster is healthy if, as the vendor's pages on upgrades and maintenance have it, every
+        node is active and passes its check, and none is in maintenance, but for those in
+        `ignore_maintenance`; every shard is active and ok; every database is active, without a
+        failed background operation, and available; the primary node is known; and no action is
+        under way. One look cannot tell an action that is stuck from one that makes progress, so
+        both are findings; exports, imports, backups and tasks of Active-Active databases are none.
+        A status that is not known is a finding, too.
+
+        Releases before 7.8 cannot tell whether a database is available: there its status and its
+        shards have to do. Raises `RequestError`, also where the user may not see one of the lists.
+
+        Source: GET /v4/cluster/health, or else /v1/nodes, /v1/nodes/status, /v1/cluster/check,
+        /v1/local/node/master_healthcheck, /v1/shards and /v1/bdbs/{uid}/availability; /v1/bdbs,
+        /v1/actions, /v1/nodes/actions, /v1/cluster/actions. Needs the permissions
+        `view_cluster_info`, `view_all_nodes_info`, `view_node_info`, `view_all_nodes_checks`,
+        `view_all_bdbs_info`, `view_bdb_info`, `view_status_of_cluster_action` and
+        `view_status_of_all_node_actions`.
+        """
+        ignored = node_uids(ignore_maintenance)
+        return await self._parts.look(self._parts.sources.cluster_state.check, ignored)
+
+    async def wait_healthy(
+        self,
+        *,
+        ignore_maintenance: Iterable[int] = (),
+        hold: Duration = 0.0,
+        timeout: Duration | None = None,
+        poll: WaitBaseT | None = None,
+        on_progress: Callable[[Action], object] | None = None,
+        stall_timeout: Duration | None = None,
+        outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
+        recorder: Recorder | None = None,
+    ) -> FinishedAction:
+        """Wait until `check` finds nothing, and has found nothing for `hold` seconds.
+
+        The `state` of the action names what was found last. Raises what
+        `ActionsClient.wait_for_action` raises. The reference is `cluster@healthy`.
+
+        Source: as for `check`.
+        """
+        ignored = "+".join(map(str, sorted(node_uids(ignore_maintenance))))
+        run = Condition.HEALTHY.value + (f",ignore={ignored}" if ignored else "")
+        return await self._parts.operation(Reference(ReferenceKind.CLUSTER, "", run)).wait(
+            hold=hold,
+            timeout=timeout,
+            poll=poll,
+            on_progress=on_progress,
+            stall_timeout=stall_timeout,
+            outage_timeout=outage_timeout,
+            recorder=recorder,
+        )
+
+    async def wait_quiet(
+        self,
+        *,
+        hold: Duration = 0.0,
+        timeout: Duration | None = None,
+        poll: WaitBaseT | None = None,
+        on_progress: Callable[[Action], object] | None = None,
+        stall_timeout: Duration | None = None,
+        outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
+        recorder: Recorder | None = None,
+    ) -> FinishedAction:
+        """Wait until no work is under way on the cluster, and has not been for `hold` seconds.
+
+        Work is an action of any kind, also of a node or the cluster, a task of an Active-Active
+        database, an export, an import or a backup, and whatever keeps a database from being active.
+        Work with an unknown status counts. The lists are read one after the other: `hold` makes
+        sure that nothing begins meanwhile. The `state` of the action names the work. Raises what
+        `ActionsClient.wait_for_action` raises. The reference is `cluster@quiet`.
+
+        Source: GET /v1/actions, /v2/actions, /v1/nodes/actions, /v1/cluster/actions,
+        /v1/crdb_tasks, /v1/bdbs. Needs the permissions `view_status_of_cluster_action`,
+        `view_status_of_all_node_actions`, `view_crdb_task_list` and `view_all_bdbs_info`.
+        """
+        quiet = Reference(ReferenceKind.CLUSTER, "", Condition.QUIET.value)
+        return await self._parts.operation(quiet).wait(
+            hold=hold,
+            timeout=timeout,
+            poll=poll,
+            on_progress=on_progress,
+            stall_timeout=stall_timeout,
+            outage_timeout=outage_timeout,
+            recorder=recorder,
         )

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+from functools import partial
 from types import NoneType
 from typing import TYPE_CHECKING
 
 from redis_enterprise_actions._client.pacing.durations import (
     DEFAULT_OUTAGE_TIMEOUT,
     NOT_FOUND_GRACE,
+    seconds,
 )
 from redis_enterprise_actions._client.sources.paths import checked_uid
 from redis_enterprise_actions._model.objects import Node
 from redis_enterprise_actions._model.reference import Reference, ReferenceKind, parse_reference
 
-from .resource import Resource
+from .maintenance import MaintenanceCalls, MaintenanceGuard
+from .resource import Resource, node_uids
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
+    from contextlib import AbstractAsyncContextManager
 
     from tenacity.wait import WaitBaseT
 
-    from redis_enterprise_actions._client.operation import Operation, Untracked
+    from redis_enterprise_actions._client.operation import ClientParts, Operation, Untracked
     from redis_enterprise_actions._client.pacing.durations import Duration
     from redis_enterprise_actions._model.action import Action
     from redis_enterprise_actions._model.record import FinishedAction, Recorder
@@ -30,11 +34,67 @@ if TYPE_CHECKING:
 class Nodes(Resource):
     """Nodes of a cluster: `client.nodes`. See `Databases` for the arguments."""
 
+    def __init__(self, parts: ClientParts) -> None:
+        super().__init__(parts)
+        self._guard = MaintenanceGuard(parts)
+
+    def maintenance(
+        self,
+        node_uid: int,
+        settings: Mapping[str, object] | None = None,
+        *,
+        check: bool = True,
+        ignore_maintenance: Iterable[int] = (),
+        timeout: Duration | None = 3600.0,
+        busy_timeout: Duration | None = 600.0,
+        outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
+    ) -> AbstractAsyncContextManager[FinishedAction]:
+        """Keep a node in maintenance mode while the body of `async with` runs.
+
+        Refuses with `ClusterUnhealthy` unless `Cluster.check` finds nothing: so no other node is in
+        maintenance, but for those in `ignore_maintenance`, nor is this one. Switches maintenance
+        on, waits until that has completed, and looks again: if another client has put a node into
+        maintenance meanwhile, both take theirs out again. `check=False` leaves out both looks.
+
+        At the end of the body, and after an error or a cancellation at any time, maintenance is
+        switched off, and the client waits for that; switching it on is cancelled if it has not
+        ended. Switching on, and all that switches it off, may each take `timeout`. If maintenance
+        cannot be switched off, the error that is raised, the first one, has a note that says how to
+        do so, and the log an error.
+
+        The end does not wait until the cluster is healthy again, as replicas may take long to catch
+        up: await `Cluster.wait_healthy` before the next node.
+
+        Raises what `maintenance_on`, `maintenance_off` and `Operation.wait` raise.
+
+        Source: POST /v1/nodes/{uid}/actions/maintenance_on, maintenance_off (nodes/actions), and
+        what `Cluster.check` reads. Needs the permissions `start_node_action` and
+        `view_status_of_node_action`, and those of `Cluster.check`.
+        """
+        busy = seconds(busy_timeout, "busy_timeout")
+        outage = seconds(outage_timeout, "outage_timeout")
+        calls = MaintenanceCalls(
+            on=partial(
+                self.maintenance_on,
+                checked_uid(node_uid, "node"),
+                settings,
+                busy_timeout=busy,
+                outage_timeout=outage,
+            ),
+            off=partial(self.maintenance_off, node_uid, busy_timeout=busy, outage_timeout=outage),
+            timeout=seconds(timeout, "timeout"),
+            outage_timeout=outage,
+        )
+        return self._guard.keep(
+            node_uid, calls, ignored=node_uids(ignore_maintenance), is_checked=check
+        )
+
     async def maintenance_on(
         self,
         node_uid: int,
         settings: Mapping[str, object] | None = None,
         *,
+        check: bool = False,
         params: Mapping[str, object] | None = None,
         headers: Mapping[str, str] | None = None,
         busy_timeout: Duration | None = 0.0,
@@ -44,12 +104,19 @@ class Nodes(Resource):
     ) -> Operation[Node]:
         """Put a node into maintenance mode. Activations stack: each needs a `maintenance_off`.
 
+        With `check`, the client looks first, and raises `ClusterUnhealthy` if `Cluster.check` finds
+        anything. `maintenance` also switches maintenance off again.
+
         Source: POST /v1/nodes/{uid}/actions/maintenance_on (nodes/actions). Needs the permissions
         `start_node_action` and `view_status_of_node_action`.
         """
+        path = _path(node_uid, "maintenance_on")
+        if check:
+            outage = seconds(outage_timeout, "outage_timeout")
+            await self._guard.check(node_uid, frozenset(), outage)
         return await self._parts.start(
             "POST",
-            _path(node_uid, "maintenance_on"),
+            path,
             settings,
             makes=Node,
             params=params,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
+from redis_enterprise_actions._client.sources.paths import checked_uid
 from redis_enterprise_actions._model.errors import UsageError
 
 
@@ -47,3 +48,9 @@ def as_list(values: Iterable[_T], name: str) -> list[_T]:
     if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
         raise UsageError(f"{name}= is not a list of values")
     return list(values)
+
+
+def node_uids(ignore_maintenance: Iterable[int]) -> frozenset[int]:
+    """Return the uids of the nodes whose maintenance is ignored. Raises `UsageError`."""
+    uids = as_list(ignore_maintenance, "ignore_maintenance")
+    return frozenset(checked_uid(uid, "node") for uid in uids)

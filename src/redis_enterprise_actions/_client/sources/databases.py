@@ -8,7 +8,7 @@ from __future__ import annotations
 import email.utils
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 
@@ -53,7 +53,7 @@ from .transfer_runs import (
 
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Callable
 
     from redis_enterprise_actions._client.http.messages import Reply
     from redis_enterprise_actions._client.http.transport import Transport
@@ -64,6 +64,7 @@ if TYPE_CHECKING:
 
     from .actions_v2 import ActionsV2Api
 
+_T = TypeVar("_T")
 # requests/bdbs
 DATABASES: Final = "/v1/bdbs"
 VIEW_DATABASE: Final = "view_bdb_info"
@@ -239,18 +240,22 @@ class DatabasesApi:
         decode = partial(_decode_with_reply, path)
         return self.transport.get(path, permission=VIEW_DATABASE, decode=decode, gate=gate)
 
-    async def _list(self, gate: Gate | None) -> tuple[dict[int, WireDatabase], float]:
+    def _list(self, gate: Gate | None) -> Awaitable[tuple[dict[int, WireDatabase], float]]:
         """Return the databases of the list by uid, and the cost of the request."""
+        return self.read_list(_decode_list, gate)
+
+    async def read_list(self, decode: Callable[[Reply], _T], gate: Gate | None) -> _T:
+        """Return what `decode` makes of the list, with the fields of `WireDatabase` at least."""
         query = self._list_query
         try:
             return await self.transport.get(
-                DATABASES, permission=VIEW_DATABASES, decode=_decode_list, query=query, gate=gate
+                DATABASES, permission=VIEW_DATABASES, decode=decode, query=query, gate=gate
             )
         except RequestRejected as error:
             if not query or error.status not in FIELDS_UNSUPPORTED:
                 raise
         self._list_query = ""
-        return await self._list(gate)
+        return await self.read_list(decode, gate)
 
 
 def _decode_database(path: str, reply: Reply) -> WireDatabase | None:

@@ -10,6 +10,7 @@ from redis_enterprise_actions._model.reference import ListKind
 
 from .actions import ActionsApi
 from .bootstrap import BootstrapApi
+from .cluster_state import ClusterStateApi
 from .crdb_health import CrdbHealthApi
 from .crdb_tasks import CrdbTasksApi
 from .databases import DatabasesApi
@@ -38,6 +39,7 @@ class StatusSources:
         self.crdb_health = CrdbHealthApi(transport)
         self.databases = DatabasesApi(transport, self.actions.v2)
         self.bootstraps = BootstrapApi(transport)
+        self.cluster_state = ClusterStateApi(transport, self.databases, self.actions.v2)
         self.names = NamesApi(transport)
         self.objects = ObjectsApi(transport)
         self.by_kind: Mapping[ListKind, StatusSource] = {
@@ -48,6 +50,7 @@ class StatusSources:
             ListKind.BDBS: self.databases,
             ListKind.BOOTSTRAPS: self.bootstraps,
             ListKind.CRDB_HEALTH: self.crdb_health,
+            ListKind.CLUSTER_STATE: self.cluster_state,
         }
 
     async def fetch_certain(self, ref: Reference) -> Action | None:

@@ -68,13 +68,7 @@ class WireDatabase(msgspec.Struct, dict=True):
     @cached_property
     def ops(self) -> list[BackgroundOp]:
         """The background operations of the database; an unreadable one counts as busy."""
-        raw = bytes(self.background_op).strip()
-        if not raw or raw == b"null":
-            return []
-        raws = [self.background_op]
-        if raw.startswith(b"["):
-            raws = decode(self.background_op, list[msgspec.Raw])
-        return [_background_op(each) for each in raws]
+        return read_ops(self.background_op)
 
 
 DATABASE_FIELDS: Final = ",".join(field.name for field in msgspec.structs.fields(WireDatabase))
@@ -140,6 +134,15 @@ class BackgroundOp(NamedTuple):
         digest = hashlib.sha256(f"{self.name}\n{self.error}".encode("utf-8", "replace")).hexdigest()
         name = re.sub(r"[^\w.-]", "", self.name or "op", flags=re.ASCII)[:_MAX_MARK_NAME]
         return f"{name}.{digest[:12]}"
+
+
+def read_ops(raw: msgspec.Raw) -> list[BackgroundOp]:
+    """Decode the field `background_op`; an operation that cannot be read counts as busy."""
+    text = bytes(raw).strip()
+    if not text or text == b"null":
+        return []
+    raws = decode(raw, list[msgspec.Raw]) if text.startswith(b"[") else [raw]
+    return [_background_op(each) for each in raws]
 
 
 def _background_op(raw: msgspec.Raw) -> BackgroundOp:
