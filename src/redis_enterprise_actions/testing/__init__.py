@@ -31,9 +31,12 @@ requests/crdb_tasks, objects/crdb_task; monitoring/health-report.
 from redis_enterprise_actions.testing.server.chaos import ChaosEpisode
 from redis_enterprise_actions.testing.settings import SeenRequest
 from redis_enterprise_actions.testing.state.actions import FakeAction, Kind, Outcome, Plan, Progress
+from redis_enterprise_actions.testing.state.crdb_instances import ConfigurationStatus, LinkStatus
 from redis_enterprise_actions.testing.state.crdbs import FakeCrdbTask
-from redis_enterprise_actions.testing.state.databases import FakeDatabase, Transfer
+from redis_enterprise_actions.testing.state.databases import FakeDatabase, SyncStatus, Transfer
+from redis_enterprise_actions.testing.state.health import NodeStatus
 from redis_enterprise_actions.testing.state.node_actions import ClusterActionName, NodeActionName
+from redis_enterprise_actions.testing.state.shards import DetailedShardStatus, ShardStatus
 
 from .cluster import FakeCluster
 from .settings import Version
@@ -42,16 +45,22 @@ from .settings import Version
 __all__ = [
     "ChaosEpisode",
     "ClusterActionName",
+    "ConfigurationStatus",
+    "DetailedShardStatus",
     "FakeAction",
     "FakeCluster",
     "FakeCrdbTask",
     "FakeDatabase",
     "Kind",
+    "LinkStatus",
     "NodeActionName",
+    "NodeStatus",
     "Outcome",
     "Plan",
     "Progress",
     "SeenRequest",
+    "ShardStatus",
+    "SyncStatus",
     "Transfer",
     "Version",
 ]

@@ -66,7 +66,7 @@ class FakeCluster(Conditions, CrdbLinks):
     Raises `ValueError` for arguments that no cluster could have.
 
     - `version`: "7.4", "7.8", "7.22", "8.0", "8.0.16" or "8.2"; it decides which routes there
-      are. "8.0" is the oldest of its releases.
+      are. "8.0" has no health reports, which came with 8.0.16, although it calls itself 8.0.20.
     - `username`, `password`: the credentials of its one user.
     - `nodes`: their number. Nodes are numbered from 1 and listen on ports of their own; `port` is
       that of the first, and 0 takes a free one. `urls` has the URLs of all, `url` that of the
