@@ -186,6 +186,9 @@ CASES = st.lists(
 @settings(max_examples=examples(100))
 @given(CASES, st.sampled_from([0.0, 0.05]), st.sampled_from(["false", "everything", "none"]))
 @example([([10.0, 1.0, 1.0], 30.0, None)], 0.0, "false")
+@example(  # the list is used again for those that it did not show
+    [([12.0], 300.0, None), ([12.0], 300.0, None), ([12.0], 5.0, None)], 0.0, "false"
+)
 def test_flapping(
     cases: list[tuple[list[float], float, WaitBaseT | None]], latency: float, lists: str
 ) -> None:

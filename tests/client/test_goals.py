@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -406,5 +406,61 @@ async def test_slow_callback(cluster: FakeCluster, client: ActionsClient) -> Non
             await asyncio.sleep(1e6)
 
     await client.wait_for_action(uid, until="available", timeout=20, on_progress=be_slow)
+
+    assert 20 <= now() <= 22
+
+
+async def test_without_work(cluster: FakeCluster, client: ActionsClient) -> None:
+    """A call that has left nothing to follow has ended, and has no condition."""
+    cluster.add_bdb(1)
+    operation = await client.databases.update(1, {"name": "db1"}, params={"dry_run": True})
+    with pytest.raises(UsageError, match="until='available' needs work to follow, and the call"):
+        await operation.wait(until="available")
+
+    for until in ("progress=50", lambda _: False):
+        assert (await operation.wait(until=until)).record.outcome is Outcome.COMPLETED
+
+
+@pytest.mark.parametrize("hold", [float("inf"), None, -1, "soon"])
+async def test_wrong_hold(client: ActionsClient, hold: object) -> None:
+    """A time that cannot pass is a mistake of the caller."""
+    with pytest.raises(UsageError, match=r"^hold"):
+        await client.wait_for("bdb:1@available", hold=hold)  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize("arguments", [{"hold": 5}, {"hold": 5, "until": "progress=50"}])
+async def test_hold_without_condition(client: ActionsClient, arguments: dict[str, Any]) -> None:
+    """Work does not hold."""
+    with pytest.raises(UsageError, match=r"^hold= is for conditions: it needs until=, or a refer"):
+        await client.wait_for_action("a1", **arguments)
+
+
+async def test_hold_of_a_condition(cluster: FakeCluster, client: ActionsClient) -> None:
+    """A flapping database is not taken for one that stays available, through each poll."""
+    cluster.add_bdb(1)
+    cluster.flap(1, up=8, down=2, until=100)
+    action = await client.databases.wait_available(1, hold="10s")
+
+    assert 110 <= now() <= 125
+    assert action.status == "available"
+    assert action.record.transitions[-1].phase is Phase.COMPLETED
+
+
+async def test_hold_in_an_outage(cluster: FakeCluster, client: ActionsClient) -> None:
+    """Time in which the cluster did not answer is no time for which it was seen to hold."""
+    cluster.add_bdb(1)
+    loop = asyncio.get_running_loop()
+    loop.call_later(20, lambda: cluster.inject(status=500, times=None))
+    loop.call_later(40, cluster.heal)
+    await client.databases.wait_available(1, hold=30)
+
+    assert 70 <= now() <= 100
+
+
+async def test_timeout_in_the_hold(cluster: FakeCluster, client: ActionsClient) -> None:
+    """A wait whose time is over within the hold has timed out."""
+    cluster.add_bdb(1)
+    with pytest.raises(WaitTimeout, match=r"last seen available, to hold for 30s$"):
+        await client.databases.wait_available(1, hold=30, timeout=20)
 
     assert 20 <= now() <= 22

@@ -211,6 +211,15 @@ def test_no_kind(text: str) -> None:
     assert not is_reference(text)
 
 
+def test_bootstrap_of_the_url() -> None:
+    """The bootstrap of the node that the client's URL names has no uid."""
+    ref = parse_reference("bootstrap")
+
+    assert (ref.uid, ref.name, str(ref), ref.list_kind) == (
+        *("", "bootstrap", "bootstrap", ListKind.BOOTSTRAPS),
+    )
+
+
 def test_names_of_conditions() -> None:
     """The messages of errors know all conditions."""
     assert {condition.value for condition in Condition} == _CONDITIONS

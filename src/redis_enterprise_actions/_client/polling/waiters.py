@@ -196,6 +196,7 @@ class TrackedAction:
         """Count the polls of the list from now on."""
         if not self.is_attached:
             self.is_attached, self._attached_at = True, self.endpoint.polls
+            self.endpoint.changes += 1  # the list has its schedule as well from now on
             self.endpoint.alone.pop(self, None)
 
     def detach(self) -> None:
