@@ -40,6 +40,8 @@ _REFERENCES: Final = (
     ("backup:BDB", "the backup of a database"),
     ("bdb:UID", "a change to a database"),
     ("bdb:UID@gone", "the deletion of a database"),
+    ("bootstrap:HOST", "the bootstrap of a node, by its URL; bootstrap for the first URL"),
+    ("bootstrap@idle", "a node that answers, and whose bootstrap has not begun"),
     ("the start of a UUID", "8 or more characters of a UID or ID, found in the cluster's list"),
 )
 _SEVERAL: Final = (
