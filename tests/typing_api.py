@@ -151,6 +151,11 @@ async def start(client: ActionsClient, config: Mapping[str, object]) -> None:
     assert_type(await client.nodes.maintenance_on(1, outage_timeout=60), Operation[Node])
     assert_type(await client.nodes.maintenance_off(1), Operation[Node])
     assert_type(await client.nodes.remove(3, {"wait_for_persistence": True}), Operation[None])
+    assert_type(await client.cluster.create(config), Operation[None])
+    assert_type(await client.cluster.join(config, node="n2"), Operation[None])
+    assert_type(await client.cluster.recover(config, outage_timeout=60), Operation[None])
+    assert_type(await client.cluster.upload_module("module.zip"), Operation[None])
+    assert_type(await client.cluster.upload_module(b"PK", config, name="m.zip"), Operation[None])
     assert_type(await client.cluster.change_primary(2), Operation[Node])
     assert_type(await client.crdbs.create(config, task_id="t", result_ttl=900), Operation[Crdb])
     assert_type(await client.crdbs.update("g", config), Operation[Crdb])
@@ -233,6 +238,7 @@ async def wait_by_name(client: ActionsClient) -> None:
     """Wait for work that others have started."""
     assert_type(await client.nodes.wait(1, "remove", task_id="t", timeout=5), FinishedAction)
     assert_type(await client.cluster.wait("change_master", task_id=None), FinishedAction)
+    assert_type(await client.cluster.wait_bootstrap(node="n2"), FinishedAction)
     assert_type(await client.crdbs.wait_task("t", on_progress=print), FinishedAction)
     assert_type(
         await client.databases.wait_export(1, not_found_grace=timedelta(minutes=2)), FinishedAction

@@ -41,8 +41,7 @@ _REFERENCES: Final = (
     ("backup:BDB", "the backup of a database"),
     ("bdb:UID", "a change to a database"),
     ("bdb:UID@gone", "the deletion of a database"),
-    ("bootstrap", "the bootstrap of the node that the URL names"),
-    ("bootstrap:HOST", "the bootstrap of a node, by the host of its URL"),
+    ("bootstrap:HOST", "the bootstrap of a node, by its URL; bootstrap for the first URL"),
     ("the start of a UUID", "8 or more characters of a UID or ID, found in the cluster's list"),
 )
 _CONDITIONS: Final = (

@@ -95,15 +95,17 @@ class NodeRequests:
     async def upload(self, node: URL, request: Request) -> None:
         """Send a request that may be repeated to a node of a cluster, with credentials."""
         self._demanding.add(node)
-        reply = await self._ask(node, request, None)
-        if 200 <= reply.status < 300:
-            return
-        if reply.status == _NOT_FOUND:
-            code, text = read_reason(reply.body)
-            raise RequestRejected(
-                request.method, request.path, status=404, error_code=code, description=text
-            )
-        raise _of_node(self._refusal(node, request, reply), node, 1)
+        try:
+            reply = await self._ask(node, request, None)
+            if reply.status == _NOT_FOUND:
+                code, text = read_reason(reply.body)
+                raise RequestRejected(
+                    request.method, request.path, status=404, error_code=code, description=text
+                )
+            if not 200 <= reply.status < 300:
+                raise self._refusal(node, request, reply)
+        except RequestError as error:
+            raise _of_node(error, node, 1) from error.__cause__
 
     async def _ask(self, node: URL, request: Request, gate: Gate | None) -> Reply:
         """Send a request; send it again with credentials if the node demands them."""
@@ -174,8 +176,6 @@ class NodeRequests:
 
 def _of_node(error: RequestError, node: URL, attempts: int) -> RequestError:
     """Return an error that names the node."""
-    if error.nodes:
-        return error
     return error.with_history(
         attempts=attempts, nodes=[str(node)], retry_after=error.retry_after, sent=error.sent
     )
