@@ -248,6 +248,18 @@ async def test_on_takes_too_long(cluster: FakeCluster, client: ActionsClient) ->
     assert calls(cluster) == [f"2/{ON}", f"cancel 2/{ON}", f"2/{OFF}"]
 
 
+async def test_on_cannot_be_cancelled(cluster: FakeCluster, client: ActionsClient) -> None:
+    """If switching on neither ends nor can be cancelled, it is switched off all the same."""
+    cluster.plan("POST", f"/v1/nodes/2/actions/{ON}", Plan(duration=10_000))
+    cluster.not_cancellable.add(ON)
+
+    with pytest.raises(WaitTimeout):
+        async with client.nodes.maintenance(2, timeout="1m"):
+            pytest.fail("the body is not run")
+
+    assert calls(cluster)[-1] == f"2/{OFF}"
+
+
 async def test_call_refused(cluster: FakeCluster, client: ActionsClient) -> None:
     """Nothing is undone after a call that the cluster refused."""
     cluster.inject(method="POST", status=403)
