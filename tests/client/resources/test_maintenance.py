@@ -271,12 +271,15 @@ async def test_call_refused(cluster: FakeCluster, client: ActionsClient) -> None
     assert calls(cluster) == [f"2/{ON}"]
 
 
+@pytest.mark.parametrize("lateness", [0, 30])
 @pytest.mark.parametrize("fault", [{"lose": True}, {"drop": True}])
 async def test_answer_lost(
-    cluster: FakeCluster, client: ActionsClient, fault: dict[str, Any]
+    cluster: FakeCluster, client: ActionsClient, fault: dict[str, Any], lateness: float
 ) -> None:
     """A call whose answer is lost is looked for, and sent again only if it had no effect."""
     cluster.inject(method="POST", **fault)
+    cluster.lateness = lateness
+    asyncio.get_running_loop().call_later(lateness, setattr, cluster, "lateness", 0)
 
     async with client.nodes.maintenance(2):
         assert cluster.maintenance[2] == 1
