@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 BUSY: Final = 600
 OUTAGE: Final = 300
 LONGEST: Final = 3600
-STEADY: Final = 10  # for which the cluster has to be healthy before the next node
 
 
 async def rolling_upgrade(
@@ -36,7 +35,7 @@ async def rolling_upgrade(
     beside another one.
     """
     for node_uid in node_uids:
-        await client.cluster.wait_healthy(hold=STEADY, timeout=LONGEST, outage_timeout=OUTAGE)
+        await client.cluster.wait_healthy(timeout=LONGEST, outage_timeout=OUTAGE)
         async with client.nodes.maintenance(
             node_uid, timeout=LONGEST, busy_timeout=BUSY, outage_timeout=OUTAGE
         ):

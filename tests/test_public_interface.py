@@ -34,10 +34,11 @@ RESOURCES = {
     "shards": Shards,
     "crdbs": Crdbs,
 }
-# Methods that send nothing, or return an asynchronous iterator.
+# Methods that send nothing, or return an asynchronous iterator or context manager.
 NOT_AWAITED = {
     *("ActionsClient.from_env", "ActionsClient.from_profile", "ActionsClient.observe"),
-    *("ActionsClient.operation", "ActionsClient.watch_action", "Operation.watch"),
+    *("ActionsClient.operation", "ActionsClient.watch_action", "Nodes.maintenance"),
+    "Operation.watch",
 }
 
 

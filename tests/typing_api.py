@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, assert_type
 
@@ -17,11 +18,14 @@ from redis_enterprise_actions import (
     AnswerLost,
     CancelNotSupported,
     ClientClosed,
+    ClusterCheck,
     ClusterUnreachable,
     Crdb,
     Database,
     Endpoint,
     Evidence,
+    Finding,
+    FindingKind,
     FinishedAction,
     Kind,
     Node,
@@ -268,6 +272,17 @@ async def get_and_list(client: ActionsClient) -> None:
     assert_type(await client.nodes.actions(1), list[Action])
     assert_type(await client.get("node:1/remove"), Action)
     assert_type(await client.cluster.actions(), list[Action])
+    check = assert_type(await client.cluster.check(ignore_maintenance=[1]), ClusterCheck)
+    assert_type(check.is_healthy, bool)
+    assert_type(check.findings, tuple[Finding, ...])
+    assert_type(check.findings[0].kind, FindingKind)
+    assert_type(await client.cluster.wait_healthy(hold="30s"), FinishedAction)
+    assert_type(await client.cluster.wait_quiet(timeout=60), FinishedAction)
+    maintenance = assert_type(
+        client.nodes.maintenance(2, timeout="1h"), AbstractAsyncContextManager[FinishedAction]
+    )
+    async with maintenance as on:
+        assert_type(on, FinishedAction)
     assert_type(await client.get("cluster:change_master"), Action)
     assert_type(await client.crdbs.tasks(), list[Action])
     assert_type(await client.get("crdb:t"), Action)

@@ -102,7 +102,7 @@ CALLS = {
         "import BDB_UID --source [--data]",
     ],
     Nodes: [
-        "maintenance-on NODE_UID [--data]",
+        "maintenance-on NODE_UID [--data] [--check]",
         "maintenance-off NODE_UID [--data]",
         "remove NODE_UID [--data]",
     ],

@@ -248,6 +248,18 @@ async def test_on_takes_too_long(cluster: FakeCluster, client: ActionsClient) ->
     assert calls(cluster) == [f"2/{ON}", f"cancel 2/{ON}", f"2/{OFF}"]
 
 
+async def test_on_cannot_be_cancelled(cluster: FakeCluster, client: ActionsClient) -> None:
+    """If switching on neither ends nor can be cancelled, it is switched off all the same."""
+    cluster.plan("POST", f"/v1/nodes/2/actions/{ON}", Plan(duration=10_000))
+    cluster.not_cancellable.add(ON)
+
+    with pytest.raises(WaitTimeout):
+        async with client.nodes.maintenance(2, timeout="1m"):
+            pytest.fail("the body is not run")
+
+    assert calls(cluster)[-1] == f"2/{OFF}"
+
+
 async def test_call_refused(cluster: FakeCluster, client: ActionsClient) -> None:
     """Nothing is undone after a call that the cluster refused."""
     cluster.inject(method="POST", status=403)
@@ -259,12 +271,15 @@ async def test_call_refused(cluster: FakeCluster, client: ActionsClient) -> None
     assert calls(cluster) == [f"2/{ON}"]
 
 
+@pytest.mark.parametrize("lateness", [0, 30])
 @pytest.mark.parametrize("fault", [{"lose": True}, {"drop": True}])
 async def test_answer_lost(
-    cluster: FakeCluster, client: ActionsClient, fault: dict[str, Any]
+    cluster: FakeCluster, client: ActionsClient, fault: dict[str, Any], lateness: float
 ) -> None:
     """A call whose answer is lost is looked for, and sent again only if it had no effect."""
     cluster.inject(method="POST", **fault)
+    cluster.lateness = lateness
+    asyncio.get_running_loop().call_later(lateness, setattr, cluster, "lateness", 0)
 
     async with client.nodes.maintenance(2):
         assert cluster.maintenance[2] == 1

@@ -142,12 +142,13 @@ class MaintenanceGuard:
                 with suppress(RequestError):  # usually because the action has ended
                     await on.cancel()
                 with suppress(WaitError, RequestError):
-                    await on.wait(timeout=limit, outage_timeout=calls.outage_timeout)
+                    await on.wait(
+                        timeout=None if limit is None else limit / 2,  # the rest is for the call
+                        outage_timeout=calls.outage_timeout,
+                    )
                 off = await self._begin(calls.off, calls)
-                await off.wait(timeout=limit, outage_timeout=calls.outage_timeout)
-        except TimeoutError as error:
-            if isinstance(error, RedisActionsError):
-                raise
+                await off.wait(outage_timeout=calls.outage_timeout)
+        except TimeoutError:
             raise TimeoutError(f"it was not off after {duration_text(calls.timeout)}") from None
 
     async def _may_be_on(self, begun: asyncio.Task[Operation]) -> Operation | None:
@@ -181,12 +182,12 @@ class MaintenanceGuard:
             )
             try:
                 async with aclosing(updates):
-                    async for _ in updates:
-                        return operation
+                    await anext(updates)
             except ActionNotFound:
                 continue
             except (RequestError, WaitError) as error:
                 raise lost from error
+            return operation
 
 
 async def _ended(
