@@ -75,7 +75,6 @@ CALLS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("DELETE", "/v2/modules/ab12"),
         ("POST", "/v1/services"),
         ("POST", "/v1/nodes/2"),
-        ("POST", "/v1/bootstrap/create_cluster"),
     ),
 }
 KINDS: Final = {call: kind for kind, calls in CALLS.items() for call in calls}

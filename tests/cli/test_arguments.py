@@ -489,10 +489,10 @@ def test_end_of_options(line: list[str], refs: list[str]) -> None:
     assert parse_arguments(["list", "--"]).run == "list"
 
 
-@pytest.mark.parametrize("until", list(StopCondition))
-def test_until(until: StopCondition) -> None:
+@pytest.mark.parametrize("stop", list(StopCondition))
+def test_stop_conditions(stop: StopCondition) -> None:
     """Each stop condition has an option."""
-    assert parse_arguments(["wait", "x", f"--{until}"]).until == until
+    assert parse_arguments(["wait", "x", f"--{stop}"]).stop == stop
 
 
 @pytest.mark.parametrize("command", [["wait", "x"], ["submit", "POST", "/v1/bdbs"]])

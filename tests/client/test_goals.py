@@ -120,7 +120,7 @@ class TestParse:
     @pytest.mark.parametrize("until", ["available", bool])
     def test_condition_of_a_condition(self, until: object) -> None:
         """A condition is the end itself."""
-        with pytest.raises(UsageError, match="until= is for work, and bdb:1@available is a cond"):
+        with pytest.raises(UsageError, match="until= is for work, and this is a condition"):
             parse_until(until, parse_reference("bdb:1@available"))  # type: ignore[arg-type]
 
 
@@ -287,7 +287,7 @@ async def test_wait_for(cluster: FakeCluster, client: ActionsClient) -> None:
     ]
     with pytest.raises(UsageError, match="until= is for work"):
         await client.wait_for(uids[0], "bdb:1@available", until="available")
-    with pytest.raises(UsageError, match="hold= is for conditions"):
+    with pytest.raises(UsageError, match="a hold is for conditions"):
         await client.wait_for(uids[0], hold=5)
 
 
@@ -431,7 +431,7 @@ async def test_wrong_hold(client: ActionsClient, hold: object) -> None:
 @pytest.mark.parametrize("arguments", [{"hold": 5}, {"hold": 5, "until": "progress=50"}])
 async def test_hold_without_condition(client: ActionsClient, arguments: dict[str, Any]) -> None:
     """Work does not hold."""
-    with pytest.raises(UsageError, match=r"^hold= is for conditions: it needs until=, or a refer"):
+    with pytest.raises(UsageError, match=r"^a hold is for conditions, such as until='available'"):
         await client.wait_for_action("a1", **arguments)
 
 

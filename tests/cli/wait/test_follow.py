@@ -193,7 +193,7 @@ async def test_creation_time(
 def test_every_outcome_is_above() -> None:
     """Each outcome is in the table above, and in the order of exit codes."""
     # Wrong usage and calls that cannot be followed are no ends of waits for references.
-    other = {End.WRONG_USAGE, End.NOT_FOLLOWED, End.INTERRUPTED, End.UNDER_WAY}
+    other = {End.WRONG_USAGE, End.NOT_FOLLOWED, End.UNHEALTHY, End.INTERRUPTED, End.UNDER_WAY}
     ends = {(str(each), each.exit_code) for each in End if each not in other}
 
     assert {(outcome, code) for *_, outcome, code in ENDS} == ends

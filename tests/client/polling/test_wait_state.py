@@ -739,9 +739,7 @@ class TestHold:
 
         assert wait.answer(FALSE, 1000.0) is Verdict.UPDATE
         assert wait.answer(TRUE, 1010.0, took=0.5) is Verdict.UPDATE
-        assert str(wait.state.action) == (
-            "bdb:1@available: available, to hold for 30s [bdb:1@available]"
-        )
+        assert str(wait.state.action) == "bdb:1@available: available, to hold for 30s"
         assert wait.state.next_limit == 1040.5
         assert wait.rest(1010.5) == 3.0
         for when in (1013.5, 1020.0, 1040.0):

@@ -73,7 +73,7 @@ async def test_look(version: Version) -> None:
         assert (action.status, action.phase, action.state) == (
             *("not available", Phase.PENDING, "no_quorum"),
         )
-        assert str(action) == "bdb:1@available: not available, no_quorum [bdb:1@available]"
+        assert str(action) == "bdb:1@available: not available, no_quorum"
         assert take_requests(cluster) == [CHECK, CHECK]
 
 

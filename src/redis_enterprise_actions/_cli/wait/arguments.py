@@ -29,6 +29,7 @@ WAIT_CODES: Final[Mapping[int, str]] = {
 RARE_WAIT_OPTIONS: Final = frozenset({
     "--stall-timeout",
     "--not-found-grace",
+    "--hold",
     "--interval",
     "--keep-alive",
 })  # fmt: skip
@@ -39,9 +40,8 @@ def add_wait(command: CommandParser) -> None:
     command.describe(
         "Wait until operations have ended; show their progress, and how each ended.",
         examples=[
-            'redis-actions wait "$uid" --timeout 30m --report deploy.html',
+            'redis-actions wait "$uid" --until available --timeout 30m --report deploy.html',
             'redis-actions wait node:1/maintenance_on crdb:"$id" export:3 --fail-fast',
-            'redis-actions wait "$uid" --until available --hold 10s',
             "redis-actions wait --status running --bdb 3 --name 'SM*' --allow-empty",
         ],
         exit_codes=WAIT_CODES,
@@ -67,7 +67,7 @@ def add_wait_options(command: CommandParser) -> None:
         ("--stall-timeout", "give up when nothing has moved for this long (default: never)"),
         (
             "--outage-timeout",
-            "give up after an outage this long (default: 5m; 10s at the start)",
+            "give up after an outage this long (default: 5m)",
         ),
         (
             "--not-found-grace",
@@ -75,10 +75,7 @@ def add_wait_options(command: CommandParser) -> None:
         ),
     ):
         limits.add_argument(name, type=parse_time, metavar="TIME", help=text)
-    text = (
-        "end at a goal: state=NAME or progress=PERCENT of the work; or go on after it until "
-        "available, in-sync, replicating, quiet or healthy"
-    )
+    text = "go on until available, or end at progress=PERCENT"
     limits.add_argument("--until", metavar="GOAL", help=text)
     text = "a condition, such as available, has to stay true this long (default: 0)"
     limits.add_argument("--hold", type=parse_time, default=0.0, metavar="TIME", help=text)
