@@ -527,7 +527,8 @@ class ActionsClient:
         `RequestRejected`.
 
         Durations are seconds, `timedelta`s or text such as `"30m"`. `busy_timeout`: how long the
-        client repeats the call after a 409, "busy"; `outage_timeout`: how long the client tries to
+        client repeats the call after a 409, "busy", and the creation of a database after the 406
+        of a cluster that is not ready yet; `outage_timeout`: how long the client tries to
         get the call accepted, but only ten seconds if it is left at its default and the cluster was
         never reached; `request_timeout`: how long one request may take, by default as long
         as the client's, or as the API documents where that is longer: 15 minutes for the

@@ -73,6 +73,47 @@ def host(client: ActionsClient, node: int) -> str:
     return client.urls[node - 1].removeprefix("http://")
 
 
+class TestFirstDatabase:
+    """Creation of a database right after a bootstrap, which some releases refuse for a while."""
+
+    @staticmethod
+    async def bootstrapped(cluster: FakeCluster, client: ActionsClient) -> None:
+        """Create the cluster, which is not ready for a database for 15 s."""
+        cluster.plan_bootstrap(1, settles=15.0)
+        await (await client.cluster.create(CREATE)).wait()
+
+    async def test_refused(self) -> None:
+        """Without `busy_timeout`, the refusal is raised."""
+        async with machines() as (cluster, client):
+            await self.bootstrapped(cluster, client)
+            with pytest.raises(RequestRejected, match="invalid_version") as caught:
+                await client.databases.create({"name": "cache", "memory_size": 2**30})
+
+            assert caught.value.status == 406
+
+    async def test_repeated(self) -> None:
+        """With `busy_timeout`, the call is repeated until the cluster is ready."""
+        async with machines() as (cluster, client):
+            await self.bootstrapped(cluster, client)
+            config = {"name": "cache", "memory_size": 2**30}
+            creation = await client.databases.create(config, busy_timeout=60)
+            await creation.wait(until="available")
+            database = await creation.result()
+
+            assert (database.name, list(cluster.bdbs)) == ("cache", [1])
+
+    async def test_other_call(self) -> None:
+        """The same refusal of another call is final."""
+        async with machines() as (cluster, client):
+            await self.bootstrapped(cluster, client)
+            cluster.inject(
+                method="PUT", status=406, body='{"error_code": "invalid_version"}', times=None
+            )
+            cluster.add_bdb(1)
+            with pytest.raises(RequestRejected, match="invalid_version"):
+                await client.databases.update(1, {"memory_size": 5}, busy_timeout=60)
+
+
 class TestCreate:
     """Clusters that are created."""
 

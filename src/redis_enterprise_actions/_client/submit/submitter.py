@@ -64,6 +64,7 @@ _SEARCH_PAUSE: Final = 1.0  # seconds between two of them
 _SEARCH_RETRY: Final = 30.0  # seconds for which each of them is retried
 _LOOK_PAUSE: Final = 3.0  # seconds at least between the two looks after a 503
 _BUSY: Final = 409
+_NOT_READY: Final = (406, "invalid_version")  # of a new cluster, for some seconds (7.4.6)
 _NOT_FOUND: Final = 404
 _NOT_TAKEN: Final = 429
 _UNAVAILABLE: Final = 503  # some part of the cluster may be working on the request
@@ -150,7 +151,7 @@ class Submitter:
                     return Handle(ref)
             except RequestRejected as rejected:
                 now = clock()
-                if rejected.status != _BUSY or now >= busy_until:
+                if not _is_busy(rejected, request) or now >= busy_until:
                     raise
                 await asyncio.sleep(min(retry_state.pause_after(rejected, now), busy_until - now))
                 # The work that made the cluster busy may have ended, and left a result.
@@ -389,6 +390,14 @@ class _OutcomeUnknown(Exception):
     def __init__(self, error: RequestError) -> None:
         super().__init__()
         self.error = error
+
+
+def _is_busy(rejected: RequestRejected, request: SubmitRequest) -> bool:
+    """Return True if the cluster may accept the same request later."""
+    if rejected.status == _BUSY:
+        return True
+    is_creation = request.follow is Follow.CREATED
+    return is_creation and (rejected.status, rejected.error_code) == _NOT_READY
 
 
 def _without_answer(request: SubmitRequest, before: Reference | None) -> Reference:

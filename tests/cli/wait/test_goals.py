@@ -1,0 +1,158 @@
+"""Tests of `--until`, `--hold` and conditions on the command line, on virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from redis_enterprise_actions import UsageError
+from redis_enterprise_actions.testing import Plan
+from tests.cli.wait import run_command
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from redis_enterprise_actions.testing import FakeCluster
+
+    Lines = Callable[[], list[str]]
+
+pytestmark = [pytest.mark.enable_socket, pytest.mark.core]
+
+
+@pytest.fixture
+def cluster(cluster_in_environment: FakeCluster) -> FakeCluster:
+    """Return the cluster of the environment, with a database."""
+    cluster_in_environment.add_bdb(1, name="cache")
+    return cluster_in_environment
+
+
+@pytest.mark.parametrize(
+    ("goal", "duration", "end"),
+    [
+        ("progress=40", 100, "reached progress=40 after 4"),
+        ("state=reshard", 100, "reached state=reshard after "),
+        ("progress=100", 60, "] completed after 1m"),
+    ],
+)
+async def test_early_goal(
+    cluster: FakeCluster, lines: Lines, goal: str, duration: float, end: str
+) -> None:
+    """A wait ends at a state or a progress, or with the work, which has passed both."""
+    uid = cluster.add_action("SMUpdateBDB", Plan(duration=duration), bdb_uid=1)
+
+    assert await run_command("wait", uid, "--until", goal, "--json", "--interval", "1") == 0
+    event = json.loads(lines()[-2])
+    assert end in event["message"]
+    assert event["outcome"] == ("completed" if "completed" in end else "reached")
+    assert event["message"].endswith("; it goes on") == (event["outcome"] == "reached")
+
+
+async def test_available(cluster: FakeCluster, lines: Lines) -> None:
+    """A call goes on until its database is available; both moments are shown."""
+    cluster.availability_delay = 20
+    cluster.plan("POST", "/v1/bdbs/1/upgrade", Plan(duration=30))
+
+    assert await run_command("databases", "upgrade", "1", "--until", "available", "--json") == 0
+    events = list(map(json.loads, lines()))
+    changes = [event["action"]["status"] for event in events if event["event"] == "change"]
+    assert changes[-2:] == ["completed", "not available"] or changes[-1] == "available"
+    end = events[-2]
+    assert "] completed, available " in end["message"]
+    assert end["message"].endswith(" later")
+    assert (end["outcome"], end["action"]["name"]) == ("completed", "SMUpgradeBDB")
+    assert end["reason"].startswith("available ")
+
+
+async def test_completed_before(cluster: FakeCluster, lines: Lines) -> None:
+    """Of work that had completed before, that is said."""
+    uid = cluster.add_action("SMUpdateBDB", Plan(duration=1), bdb_uid=1)
+    await asyncio.sleep(5)
+
+    assert await run_command("wait", uid, "--until", "available", "--json") == 0
+    assert "] had already completed, available " in json.loads(lines()[-2])["message"]
+
+
+async def test_not_available(cluster: FakeCluster, lines: Lines) -> None:
+    """After a limit, the summary tells how to wait for the condition alone."""
+    cluster.set_available(1, available=False)
+    uid = cluster.add_action("SMUpdateBDB", Plan(duration=5), bdb_uid=1)
+    other = cluster.add_action("retry_bdb", Plan(duration=1))
+
+    code = await run_command(
+        "wait", uid, other, "--until", "quiet", "--timeout", "30", "--output", "plain"
+    )
+    assert code == 0
+    code = await run_command("wait", uid, "--until", "available", "--timeout", "30", "--json")
+    assert code == 3
+    printed = lines()
+    end = json.loads(printed[-2])
+    assert end["message"].startswith("bdb:1@available timed out after 30s, last seen not available")
+    assert end["ref"] == f"action:{uid}"
+    code = await run_command(
+        "wait", uid, "bdb:1", "--until", "available", "--timeout", "20", "--output", "plain"
+    )
+    assert code == 3
+    assert lines()[-1].endswith("Resume: redis-actions wait bdb:1@available bdb:1@available")
+
+
+@pytest.mark.parametrize(
+    "ref", ["bdb:1@available", "bdb:name:cache@available", "cluster@healthy", "cluster@quiet"]
+)
+async def test_conditions(cluster: FakeCluster, lines: Lines, ref: str) -> None:
+    """A condition is waited for by its reference; `get` shows it."""
+    assert await run_command("get", ref) == 0
+    assert ref.partition("@")[2] in lines()[-1]
+    assert await run_command("wait", ref, "--json") == 0
+    message = json.loads(lines()[-2])["message"]
+    whole = ref.replace("name:cache", "1")
+    assert message == f"{whole} is true"
+    assert cluster.bdbs.keys() == {1}
+
+
+async def test_hold(cluster: FakeCluster, lines: Lines) -> None:
+    """A condition has to hold; one that becomes true again begins anew."""
+    loop = asyncio.get_running_loop()
+    cluster.set_available(1, available=False)
+    loop.call_later(20, lambda: cluster.set_available(1, available=True))
+    loop.call_later(35, lambda: cluster.set_available(1, available=False))
+    loop.call_later(45, lambda: cluster.set_available(1, available=True))
+    began = loop.time()
+
+    assert await run_command("wait", "bdb:1@available", "--hold", "30s", "--json") == 0
+    assert 75 <= loop.time() - began < 95
+    assert "bdb:1@available is true after 1m" in lines()[-2]
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (("wait", "UID", "--until", "soon"), "is none of available, "),
+        (("wait", "UID", "--until", "progress=101"), "is none of available, "),
+        (("wait", "UID", "--hold", "5"), "a hold is for conditions"),
+        (("wait", "cluster@quiet", "--until", "available"), "this is a condition already"),
+        (("databases", "upgrade", "1", "--until", "ready"), "is none of available, "),
+        (("databases", "upgrade", "1", "--hold", "5"), "a hold is for conditions"),
+        (("wait", "bootstrap@soon"), "is not a reference"),
+    ],
+)
+async def test_wrong_goals(cluster: FakeCluster, words: tuple[str, ...], problem: str) -> None:
+    """A goal that cannot be reached is refused, before anything is sent."""
+    uid = cluster.add_action("SMUpdateBDB", Plan(duration=5), bdb_uid=1)
+    sent = len(cluster.requests)
+
+    with pytest.raises(UsageError, match=problem):
+        await run_command(*[uid if word == "UID" else word for word in words])
+    assert not [seen for seen in cluster.requests[sent:] if seen.method != "GET"]
+
+
+async def test_goal_of_another_object(cluster: FakeCluster) -> None:
+    """A condition of a database is refused for other work as soon as that is seen."""
+    ref = "node:1/maintenance_on"
+    cluster.start_node_action(1, "maintenance_on", Plan(duration=600))
+
+    with pytest.raises(UsageError, match="is for work on one database, and this is maintenance_on"):
+        await run_command("wait", ref, "--until", "available")
