@@ -55,7 +55,7 @@ _CONDITIONS: Final = (
     ("bootstrap@idle", "the node answers, and its bootstrap has not begun"),
 )
 _SEVERAL: Final = (
-    "Of several waits, the exit code is the one that comes first in the order 1, 4, 3, 5."
+    "Of several waits, the exit code is the one that comes first in the order 1, 4, 3, 5, 2."
 )
 
 

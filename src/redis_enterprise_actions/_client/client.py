@@ -211,14 +211,18 @@ class ActionsClient:
         *,
         session: aiohttp.ClientSession | None = None,
         request_timeout: Duration | None = None,
+        use_environment: bool = True,
     ) -> Self:
         """Make a client from a profile of the configuration file, as `--profile` does.
 
-        Environment variables take precedence over the settings of the profile. Secrets come from
-        the files, the keyring or the `password_command` that the profile names; the command may
-        take 30 s. Raises `UsageError`, which names all settings that are missing.
+        Environment variables take precedence over the settings of the profile; with
+        `use_environment=False`, as for the second of two clusters, they are not read. Secrets come
+        from the files, the keyring or the `password_command` that the profile names; the command
+        may take 30 s. Raises `UsageError`, which names all settings that are missing.
         """
-        options = profile_options(name, {"request_timeout": request_timeout})
+        options = profile_options(
+            name, {"request_timeout": request_timeout}, use_environment=use_environment
+        )
         return cls(**options, session=session)
 
     async def __aenter__(self) -> Self:

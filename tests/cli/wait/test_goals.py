@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from redis_enterprise_actions import UsageError
-from redis_enterprise_actions.testing import Plan
+from redis_enterprise_actions.testing import FakeCluster, Plan
 from tests.cli.wait import run_command
+from tests.event_samples import conforms
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from redis_enterprise_actions.testing import FakeCluster
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
 
     Lines = Callable[[], list[str]]
 
@@ -149,10 +149,82 @@ async def test_wrong_goals(cluster: FakeCluster, words: tuple[str, ...], problem
     assert not [seen for seen in cluster.requests[sent:] if seen.method != "GET"]
 
 
-async def test_goal_of_another_object(cluster: FakeCluster) -> None:
-    """A condition of a database is refused for other work as soon as that is seen."""
-    ref = "node:1/maintenance_on"
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (
+            ("node:1/maintenance_on", "--until", "available"),
+            "until='available' is for work on one database, and this is maintenance_on on node:1",
+        ),
+        (("bdb:1@in-sync",), "database 1 has no Replica Of sources that could be in sync"),
+    ],
+)
+async def test_wrong_object(
+    cluster: FakeCluster, lines: Lines, words: tuple[str, ...], problem: str
+) -> None:
+    """A goal that its object cannot reach ends the wait as wrong usage, once that is seen."""
     cluster.start_node_action(1, "maintenance_on", Plan(duration=600))
 
-    with pytest.raises(UsageError, match="is for work on one database, and this is maintenance_on"):
-        await run_command("wait", ref, "--until", "available")
+    assert await run_command("wait", *words, "--json") == 2
+    *_, event, _ = lines()
+    end = json.loads(event)
+    assert (end["outcome"], end["message"]) == ("wrong usage", problem)
+    assert conforms(event)
+    uid = cluster.add_action("SMUpdateBDB", Plan(duration=1), bdb_uid=1)
+    assert await run_command("wait", *words, uid, "--output", "plain") == 2
+
+
+class TestOtherClusters:
+    """`--with`: other clusters of an Active-Active database, by their profiles."""
+
+    @pytest.fixture
+    async def other(
+        self, cluster: FakeCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> AsyncIterator[FakeCluster]:
+        """Return a second cluster of the database `g`, which the profile `eu` names."""
+        async with FakeCluster(username="eu@example.com", password="other") as other:
+            secret = tmp_path / "password"
+            secret.write_text("other", "utf-8")
+            secret.chmod(0o600)
+            config = tmp_path / "config.toml"
+            config.write_text(
+                f'[profiles.eu]\nurl = "{other.url}"\nuser = "eu@example.com"\n'
+                f'password_file = "{secret}"\n'
+                f'[profiles.here]\nurl = "{cluster.url}"\nuser = "{cluster.username}"\n'
+                f'password_file = "{secret}"\n',
+                "utf-8",
+            )
+            config.chmod(0o600)
+            monkeypatch.setenv("REDIS_ACTIONS_CONFIG", str(config))
+            cluster.add_crdb("g", bdb_uid=1)
+            cluster.link_crdb("g", other)
+            yield other
+
+    async def test_both_are_asked(
+        self, cluster: FakeCluster, other: FakeCluster, lines: Lines
+    ) -> None:
+        """The wait ends when both clusters report that the database replicates."""
+        other.set_link("g", cluster, "down")
+        asyncio.get_running_loop().call_later(30, other.set_link, "g", cluster, "up")
+        began = asyncio.get_running_loop().time()
+
+        assert await run_command("wait", "crdb:g@replicating", "--with", "eu", "--json") == 0
+        assert 30 <= asyncio.get_running_loop().time() - began < 45
+        host = other.url.removeprefix("http://")
+        assert json.loads(lines()[-2])["ref"] == f"crdb:g@replicating,with={host}"
+        asked = [seen for seen in other.requests if seen.path.endswith("/health_report")]
+        assert asked
+
+    @pytest.mark.parametrize(
+        ("words", "problem"),
+        [
+            (("crdb:g@replicating", "--with", "nowhere"), "nowhere"),
+            (("bdb:1@available", "--with", "eu"), "--with is for crdb:GUID@replicating"),
+            (("crdb:g@replicating", "--with", "here"), "has a client of this cluster"),
+        ],
+    )
+    @pytest.mark.usefixtures("other")
+    async def test_refused(self, words: tuple[str, ...], problem: str) -> None:
+        """Profiles that do not exist, or are of no use, are refused."""
+        with pytest.raises(UsageError, match=problem):
+            await run_command("wait", *words)

@@ -45,7 +45,7 @@ def add_wait(command: CommandParser) -> None:
             "redis-actions wait --status running --bdb 3 --name 'SM*' --allow-empty",
         ],
         exit_codes=WAIT_CODES,
-        rare=RARE_WAIT_OPTIONS | {"--all"},
+        rare=RARE_WAIT_OPTIONS | {"--all", "--with"},
     )
     text = (
         "an action's uid, or another reference (redis-actions help references); - reads them from "
@@ -53,6 +53,8 @@ def add_wait(command: CommandParser) -> None:
     )
     command.add_argument("ref", metavar="REF", nargs="*", help=text)
     add_filters(command, "instead of REF: all actions that match")
+    text = "for crdb:GUID@replicating: ask the cluster of this profile, too; can be repeated"
+    command.add_argument("--with", dest="others", action="append", metavar="PROFILE", help=text)
     _add_stop_options(command)
     add_wait_options(command)
     add_connection_options(command, default=argparse.SUPPRESS)

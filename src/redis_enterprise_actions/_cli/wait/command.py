@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Final, Self
 
 from redis_enterprise_actions._cli.action_references import reference_to
@@ -29,7 +30,7 @@ from redis_enterprise_actions._model.errors import (
 )
 from redis_enterprise_actions._model.outcome import Outcome
 from redis_enterprise_actions._model.record import Recorder
-from redis_enterprise_actions._model.reference import parse_reference
+from redis_enterprise_actions._model.reference import Condition, parse_reference
 from redis_enterprise_actions._model.text import duration_text
 from redis_enterprise_actions._report.write import write_report
 
@@ -89,7 +90,8 @@ async def wait(
     """
     display = create_display(args.output, print_error, client.urls[0])
     reports = ReportWriter(args.report)
-    async with client:
+    async with AsyncExitStack() as clients:
+        await clients.enter_async_context(client)
         reporter = ProgressReporter(display, log, keep_alive=args.keep_alive)  # starts its clock
         progress = reporter.progress
         execution.interrupted_note = lambda: _WORK_GOES_ON if progress.work_goes_on else ""
@@ -103,14 +105,41 @@ async def wait(
                 else:
                     for ref in found:
                         check_goal(args.until, args.hold, ref)
-                    remember(client.urls, map(str, found))
+                    others = [_other_cluster(name) for name in args.others or ()]
+                    for other in others:
+                        await clients.enter_async_context(other)
+                    operations = _operations(client, found, others)
+                    remember(client.urls, map(str, operations))
                     code = await follow(
-                        {ref: client.operation(str(ref)) for ref in found},
+                        operations,
                         stop=StopCondition(args.stop),
                         options={**wait_options(args), "recorder": reports.recorder},
                         reporter=reporter,
                     )
     return await _run_hook(args, reporter, code or reports.exit_code)
+
+
+def _other_cluster(profile: str) -> ActionsClient:
+    """Return the client of a profile, whatever the environment names. Raises `UsageError`."""
+    from redis_enterprise_actions._client.client import ActionsClient  # noqa: PLC0415 - rare
+
+    return ActionsClient.from_profile(profile, use_environment=False)
+
+
+def _operations(
+    client: ActionsClient, refs: Sequence[Reference], others: Sequence[ActionsClient]
+) -> dict[Reference, Operation]:
+    """Return the operations of references; `others` are asked for Active-Active databases, too."""
+    operations: dict[Reference, Operation] = {}
+    for ref in refs:
+        if others and ref.condition is Condition.REPLICATING and not ref.settings:
+            operation: Operation = client.crdbs.replicating(ref.uid, others=others)
+            operations[parse_reference(operation.ref or "")] = operation
+        else:
+            operations[ref] = client.operation(str(ref))
+    if others and not any(ref.condition is Condition.REPLICATING for ref in operations):
+        raise UsageError("--with is for crdb:GUID@replicating")
+    return operations
 
 
 def display_of_call(args: argparse.Namespace, client: ActionsClient) -> Display:

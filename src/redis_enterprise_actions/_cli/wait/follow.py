@@ -16,6 +16,7 @@ from redis_enterprise_actions._model.errors import (
     ActionStalled,
     ClusterUnreachable,
     RequestError,
+    UsageError,
     WaitError,
 )
 from redis_enterprise_actions._model.outcome import Outcome
@@ -45,6 +46,7 @@ EXIT_CODES_WORST_FIRST: Final = tuple(
         Outcome.NOT_FOUND,
         Outcome.TIMED_OUT,
         Outcome.UNREACHABLE,
+        Outcome.WRONG_USAGE,
         Outcome.COMPLETED,
     )
 )
@@ -171,18 +173,20 @@ async def _follow_one(
         reporter.report(ChangeEvent(**reporter.event_time(), ref=str(ref), action=action))
 
     with_progress: WaitOptions = {**options, "on_progress": on_progress}
-    result: FinishedAction | WaitError | RequestError
+    result: FinishedAction | WaitError | RequestError | UsageError
     seen: Action | None
     try:
         result = await operation.wait(**with_progress)
-    except (WaitError, RequestError) as error:
+    except (WaitError, RequestError, UsageError) as error:
         result = error
-    already_ended = None if result.record is None else already_ended_text(result.record)
+    record = None if isinstance(result, UsageError) else result.record
+    already_ended = None if record is None else already_ended_text(record)
     if isinstance(result, Action):
         message = completed_text(ref, result, options.get("until"))
         outcome, seen = result.record.outcome, without_record(result)
     else:
-        message, outcome, seen = str(result), result.outcome, result.action
+        message, outcome = str(result), result.outcome
+        seen = None if isinstance(result, UsageError) else result.action
     reporter.report(
         WaitEndEvent(
             **reporter.event_time(),
@@ -199,7 +203,9 @@ async def _follow_one(
     return outcome.exit_code
 
 
-def _reason(result: FinishedAction | WaitError | RequestError, options: WaitOptions) -> str | None:
+def _reason(
+    result: FinishedAction | WaitError | RequestError | UsageError, options: WaitOptions
+) -> str | None:
     """Return in a few words why a wait did not end well, or how the action stood."""
     reason: str | None
     match result:
@@ -214,6 +220,8 @@ def _reason(result: FinishedAction | WaitError | RequestError, options: WaitOpti
             reason = f"{last_seen_text(result.action)}; nothing moved for {still}"
         case WaitError():
             reason = last_seen_text(result.action)
+        case UsageError():
+            reason = str(result)
         case _ if type(result) is ClusterUnreachable:
             reason = ". ".join(filter(None, (result.reason, result.hint)))
         case _:

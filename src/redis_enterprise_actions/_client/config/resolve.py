@@ -33,19 +33,23 @@ class ResolvedOptions:
     origins: dict[str, str]
 
 
-def profile_options(name: str, arguments: Mapping[str, object] | None = None) -> ClientOptions:
+def profile_options(
+    name: str, arguments: Mapping[str, object] | None = None, *, use_environment: bool = True
+) -> ClientOptions:
     """Return the options that are given, or that the environment or the profile `name` gives.
 
     As for the command, an environment variable takes precedence over the profile's setting. Secrets
     come from the profile's files, its command, or the keyring. Raises `UsageError`.
     """
-    return resolve_options(arguments or {}, name).options
+    return resolve_options(arguments or {}, name, use_environment=use_environment).options
 
 
 def resolve_options(
     arguments: Mapping[str, object],
     profile_name: str | None,
     ask_password: Callable[[str, Sequence[str]], Secret | None] | None = None,
+    *,
+    use_environment: bool = True,
 ) -> ResolvedOptions:
     """Return the given options (those that are not None), completed by all other sources.
 
@@ -57,7 +61,7 @@ def resolve_options(
     warn_of_wrong_names()
     profile = load_profile(profile_name)
     origins = {name: "an option" for name, value in arguments.items() if value is not None}
-    options = merge(arguments, env_setting)
+    options = merge(arguments, env_setting if use_environment else _nothing)
     origins = dict.fromkeys(options, "the environment") | origins
     if profile is not None:
         urls = options.get("url", ())
@@ -112,6 +116,10 @@ def profile_secret(profile: Profile, name: str) -> Secret | None:
     if command is None:
         return None
     return run_password_command(command, f"password_command of profile {profile.name}")
+
+
+def _nothing(_: str) -> str:
+    return ""
 
 
 def _missing_settings(options: Mapping[str, Any], profile: Profile | None) -> str | None:

@@ -207,6 +207,20 @@ class Crdbs(Resource):
             recorder=recorder,
         )
 
+    def replicating(self, guid: str, *, others: Iterable[ClusterClient] = ()) -> Operation:
+        """Return the condition that an Active-Active database replicates, to wait for or to watch.
+
+        Nothing is sent. See `wait_replicating` for `others`. Raises `UsageError`, also for one of
+        them that is a client of this cluster.
+        """
+        _path(guid)
+        clients = as_list(others, "others")
+        if not all(isinstance(getattr(each, "crdbs", None), Crdbs) for each in clients):
+            raise UsageError("others= is not a list of clients")
+        health = self._parts.sources.crdb_health
+        transports = [each.crdbs._parts.sources.crdb_health.transport for each in clients]  # noqa: SLF001 - of the same class
+        return self._parts.operation(health.reference(guid.strip(), transports))
+
     async def wait_replicating(
         self,
         guid: str,
@@ -238,14 +252,7 @@ class Crdbs(Resource):
         Source: GET /v1/crdbs/{guid}/health_report (crdbs/health_report). Needs the permission
         `view_crdb` on each cluster.
         """
-        _path(guid)
-        clients = as_list(others, "others")
-        if not all(isinstance(getattr(each, "crdbs", None), Crdbs) for each in clients):
-            raise UsageError("others= is not a list of clients")
-        health = self._parts.sources.crdb_health
-        transports = [each.crdbs._parts.sources.crdb_health.transport for each in clients]  # noqa: SLF001 - of the same class
-        ref = health.reference(guid.strip(), transports)
-        return await self._parts.operation(ref).wait(
+        return await self.replicating(guid, others=others).wait(
             hold=hold,
             timeout=timeout,
             poll=poll,

@@ -53,6 +53,9 @@ class CrdbHealthApi:
         Their transports are kept for the references that name their hosts.
         """
         hosts: dict[str, Transport] = {_host(each.nodes.urls[0]): each for each in others}
+        own = next((host for host in map(_host, self.transport.nodes.urls) if host in hosts), None)
+        if own is not None:
+            raise UsageError(f"others= has a client of this cluster: {own}")
         self._others.update(hosts)
         settings = f",{_WITH}{'+'.join(hosts)}" if hosts else ""
         run = f"{Condition.REPLICATING.value}{settings}"
