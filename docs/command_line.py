@@ -62,6 +62,14 @@ def page() -> str:
         lines += ["", f"## {title}", "", *_table(arguments)]
     lines += ["", "## References", "", "| reference | names |", "|---|---|"]
     lines += [f"| {_cell(words)} | {_cell(text)} |" for words, text in information._REFERENCES]
+    lines += [
+        "",
+        "Conditions are references, too:",
+        "",
+        "| condition | it is true when |",
+        "|---|---|",
+    ]
+    lines += [f"| {_cell(words)} | {_cell(text)} |" for words, text in information._CONDITIONS]
     lines += ["", "## Exit codes", "", "| exit code | meaning |", "|---|---|"]
     lines += [f"| {codes} | {_cell(text)} |" for codes, text in information._EXIT_CODES]
     lines += ["", information._SEVERAL]

@@ -41,17 +41,17 @@ _REFERENCES: Final = (
     ("backup:BDB", "the backup of a database"),
     ("bdb:UID", "a change to a database"),
     ("bdb:UID@gone", "the deletion of a database"),
-    ("bootstrap:HOST", "the bootstrap of a node, by its URL; bootstrap for the first URL"),
+    ("bootstrap:HOST[:PORT]", "the bootstrap of a node (bootstrap: that of the first URL)"),
     ("the start of a UUID", "8 or more characters of a UID or ID, found in the cluster's list"),
 )
 _CONDITIONS: Final = (
-    ("bdb:UID@available", "the database serves requests"),
-    ("bdb:UID@available,lag=MS", "and its replicas lag behind by no more than MS milliseconds"),
+    ("bdb:UID@available", "the cluster reports the database as available"),
+    ("bdb:UID@available,lag=MS", "the same, and its replicas are at most MS milliseconds behind"),
     ("bdb:UID@in-sync", "all Replica Of sources of the database are in sync"),
-    ("crdb:GUID@replicating", "all links of the Active-Active database are up"),
+    ("crdb:GUID@replicating", "all links are up, with one committed configuration"),
     ("cluster@quiet", "no work is under way on the cluster"),
-    ("cluster@healthy", "nodes, shards and databases are as an upgrade needs them"),
-    ("cluster@healthy,ignore=UID", "and a node may be in maintenance mode"),
+    ("cluster@healthy", "the next node may be worked on; see redis-actions check"),
+    ("cluster@healthy,ignore=UID", "the same, but this node may be in maintenance mode"),
     ("bootstrap@idle", "the node answers, and its bootstrap has not begun"),
 )
 _SEVERAL: Final = (

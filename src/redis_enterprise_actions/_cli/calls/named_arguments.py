@@ -34,7 +34,7 @@ _HELP: Final = {
     "config": f"the configuration of the call: {_JSON}",
     "node": "host, or host:port, of one of the URLs (default: the first one)",
     "file": "the package of the module",
-    "name": "the name of the file, if it is another one",
+    "name": "the file name to send (default: the name of FILE)",
     "changes": f"the settings to change: {_JSON}",
     "settings": f"settings of the call: {_JSON}",
     "location": f"an export_location object: {_JSON}",

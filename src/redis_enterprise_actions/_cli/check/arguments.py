@@ -23,19 +23,19 @@ _CODES: Final = {
 def add_check(command: CommandParser) -> None:
     """Add the arguments of `check`."""
     command.describe(
-        "Check whether the next node may be worked on: look once, and print what is against it.",
+        "Check once whether the next node may be worked on, and print the reasons against it.",
         examples=[
             "redis-actions check --profile prod",
             "redis-actions check --ignore-maintenance 3",
             "redis-actions check --json | jq -r '.findings[].text'",
         ],
         exit_codes=_CODES,
-        notes="It is a go if each node is active, passes its check and is out of maintenance, each "
-        "shard is ok, each database is active and available, the primary node is known, and no "
-        "action is under way. Anything else prints a line. To wait for a go: redis-actions wait "
-        "cluster@healthy.",
+        notes="The result is go if each node is active, passes its check and is not in "
+        "maintenance mode, each shard is ok, each database is active and available, the primary "
+        "node is known, and no action is under way. Each exception is printed on its own line. To "
+        "wait until the cluster is healthy: redis-actions wait cluster@healthy.",
     )
-    text = "nodes that may be in maintenance"
+    text = "nodes that may be in maintenance mode"
     command.add_argument(
         "--ignore-maintenance",
         action="extend",

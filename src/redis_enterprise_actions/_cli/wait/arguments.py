@@ -77,7 +77,10 @@ def add_wait_options(command: CommandParser) -> None:
         ),
     ):
         limits.add_argument(name, type=parse_time, metavar="TIME", help=text)
-    text = "go on until available, or end at progress=PERCENT"
+    text = (
+        "go on until available, in-sync, replicating, quiet or healthy; or end early: "
+        "state=NAME, progress=50"
+    )
     limits.add_argument("--until", metavar="GOAL", help=text)
     text = "a condition, such as available, has to stay true this long (default: 0)"
     limits.add_argument("--hold", type=parse_time, default=0.0, metavar="TIME", help=text)
@@ -86,10 +89,7 @@ def add_wait_options(command: CommandParser) -> None:
 
     display = command.add_argument_group("output")
     output = display.add_mutually_exclusive_group()
-    text = (
-        f"{', '.join(OUTPUTS[1:])}, or auto (the default), which chooses what suits the terminal "
-        "or the pipeline"
-    )
+    text = f"{', '.join(OUTPUTS[1:])}, or auto (the default), which chooses"
     output.add_argument(
         "-o", "--output", choices=OUTPUTS, default="auto", metavar="WORD", help=text
     )
