@@ -9,7 +9,7 @@ import pytest
 from redis_enterprise_actions import AuthenticationError
 from redis_enterprise_actions._client.protocols import NO_LIST
 from redis_enterprise_actions._client.sources.registry import StatusSources
-from redis_enterprise_actions._model.reference import parse_reference
+from redis_enterprise_actions._model.reference import WITHOUT_LIST, parse_reference
 from tests.conftest import client_of
 
 from .conftest import wanted_of
@@ -84,3 +84,14 @@ async def test_paths(sources: StatusSources, ref: str, path: str) -> None:
     reference = parse_reference(ref)
 
     assert sources.by_kind[reference.list_kind].path(reference) == path
+
+
+@pytest.mark.parametrize("ref", ["bootstrap", "bootstrap@idle", "crdb:g@replicating"])
+async def test_no_list(cluster: FakeCluster, sources: StatusSources, ref: str) -> None:
+    """Work that no list shows has a list that costs nothing, and is never asked for."""
+    wanted = parse_reference(ref)
+
+    found = await sources.by_kind[wanted.list_kind].fetch_many(wanted_of({wanted: None}), None)
+    assert found is NO_LIST
+    assert wanted.list_kind in WITHOUT_LIST
+    assert not cluster.requests

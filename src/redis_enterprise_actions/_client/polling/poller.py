@@ -435,10 +435,7 @@ class Poller:
     def _on_list(self, request: _Request, listed: ListResult, took: float, now: float) -> None:
         """Pass the entries of a list that mean anything to their waiters."""
         endpoint = request.endpoint
-        if not request.gate.requests:  # there is no such list, and nothing was asked
-            endpoint.on_not_asked()
-        else:
-            self._on_cluster_answered(now)
+        self._on_cluster_answered(now)
         if listed.cost == math.inf:
             endpoint.refuse(now)
             return

@@ -379,10 +379,6 @@ class ListEndpoint:
         self.asked_at = now
         self.out_since = min(self.out_since, now)
 
-    def on_not_asked(self) -> None:
-        """Record that there is no list, so that nothing was asked."""
-        self.polls -= 1
-
     def on_heard(self, asked_at: float, now: float, cost: float, took: float) -> None:
         """Record an answer, its cost, and the seconds that it took the cluster."""
         self.shown_at, self.heard_at = asked_at, now
