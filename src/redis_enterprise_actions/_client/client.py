@@ -565,9 +565,11 @@ class ActionsClient:
         """Return the work that a reference names, to await, watch or cancel. Nothing is sent.
 
         References are `action:UID` (or the uid alone), `node:UID/ACTION`, `cluster:ACTION`,
-        `crdb:ID`, `export:BDB`, `import:BDB`, `backup:BDB`, `bdb:UID` and `bdb:UID@gone`; a
-        database may be given by its name, as in `bdb:name:NAME` (see `Databases`). Those from
-        `submit` may end in `@` and a text that distinguishes their run from others. Raises
+        `crdb:ID`, `export:BDB`, `import:BDB`, `backup:BDB`, `bdb:UID`, `bdb:UID@gone` and
+        `bootstrap`; a database may be given by its name, as in `bdb:name:NAME` (see `Databases`).
+        Those from `submit` may end in `@` and a text that distinguishes their run from others.
+        Conditions are references, too: `bdb:UID@available`, `bdb:UID@in-sync`,
+        `crdb:GUID@replicating`, `cluster@quiet`, `cluster@healthy` and `bootstrap@idle`. Raises
         `UsageError` for anything else.
 
         The client asks for the uid of a named database when it first needs it, and keeps that.
