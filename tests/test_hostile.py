@@ -277,6 +277,7 @@ def hostile(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[type[Ho
 
 
 # Command lines by name. UIDS stands for the uids of all actions, and UID for one of them.
+PLAIN = ("--timeout", "0.5", "--output", "plain")
 LINES = {
     "list": ["list"],
     "list --json": ["list", "--json"],
@@ -298,10 +299,10 @@ LINES = {
     "cancel": ["cancel", "crdb:x"],
     "check": ["check"],
     "check --json": ["check", "--json"],
-    "wait --until": ["wait", "UIDS", "--until", "available", "--timeout", "0.5"],
-    "wait cluster": ["wait", "cluster@healthy", "cluster@quiet", "--timeout", "0.5"],
-    "wait bdb": ["wait", "bdb:1@available", "bdb:1@in-sync", "--timeout", "0.5"],
-    "wait crdb": ["wait", "crdb:g@replicating", "bootstrap", "--timeout", "0.5"],
+    "wait --until": ["wait", "UIDS", "--until", "available", *PLAIN],
+    "wait cluster": ["wait", "cluster@healthy", "cluster@quiet", *PLAIN],
+    "wait bdb": ["wait", "bdb:1@available", "bdb:1@in-sync", *PLAIN],
+    "wait crdb": ["wait", "crdb:g@replicating", "bootstrap", *PLAIN],
     "doctor": ["doctor"],
     "doctor --json": ["doctor", "--json"],
     "profiles": ["profiles"],
