@@ -644,6 +644,52 @@ def answer(state: str) -> tuple[int, str]:
     return 200, json.dumps({"bootstrap_status": {"state": state}})
 
 
+def began(state: str, start_time: float, uid: str = "1") -> tuple[int, str]:
+    """Return an answer with a state, and the time at which the bootstrap began."""
+    status = {"state": state, "start_time": start_time}
+    return 200, json.dumps({"bootstrap_status": status, "local_node_info": {"uid": uid}})
+
+
+class TestOtherRuns:
+    """Answers about a bootstrap that the call has not begun: they are never taken for its end."""
+
+    @pytest.mark.parametrize(
+        ("answers", "error"),
+        [
+            (
+                [answer("idle"), began("creating_cluster", 1000), began("completed", 5)],
+                ActionVanished,
+            ),
+            (
+                [answer("idle"), began("joining_cluster", 100), began("completed", 900, "7")],
+                ActionVanished,
+            ),
+            ([answer("idle"), began("completed", 5, "7")], ActionNotFound),
+            (
+                [began("completed", 100), answer("idle"), began("completed", 100)],
+                ActionNotFound,
+            ),
+            ([began("completed", 100), began("completed", 100.4)], ActionNotFound),
+        ],
+    )
+    async def test_not_taken(self, answers: list[Any], error: type[Exception]) -> None:
+        """An older end, or one of another node, does not complete the call."""
+        async with RecordingServer(GET=answers) as server, server.client() as client:
+            operation = await client.cluster.create(CREATE)
+            with pytest.raises(error):
+                await operation.wait()
+
+    @pytest.mark.parametrize("before", ["error", "idle"])
+    async def test_same_second(self, before: str) -> None:
+        """A bootstrap that begins within the second of the one before is followed to its end."""
+        states = [before, "creating_cluster", "creating_cluster", "completed"]
+        answers: list[Any] = [began(state, 100) for state in states]
+        async with RecordingServer(GET=answers) as server, server.client() as client:
+            operation = await client.cluster.create(CREATE)
+
+            assert (await operation.wait()).status == "completed"
+
+
 class TestTruth:
     """Bootstraps against the truth of the fake."""
 

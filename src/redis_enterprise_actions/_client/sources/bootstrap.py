@@ -23,6 +23,8 @@ from .not_found import is_missing
 
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from yarl import URL
 
     from redis_enterprise_actions._client.http.messages import Reply
@@ -43,6 +45,7 @@ class BootstrapApi:
     def __init__(self, transport: Transport) -> None:
         self.transport = transport
         self.requests = NodeRequests(transport)
+        self._idle_at: dict[URL, datetime] = {}  # by the clock of the node
 
     def path(self, _: Reference) -> str:
         """Return the path of a node's bootstrap, the same on all nodes."""
@@ -86,7 +89,7 @@ class BootstrapApi:
         if ref.condition is not None:
             state = f"its bootstrap is in the state {found.status}"
             return condition_action(ref, [] if is_idle(found) else [state])
-        return match_run(found, ref, last)
+        return match_run(found, ref, last, self._idle_at.get(self.node_of(ref)))
 
     async def look(
         self, ref: Reference, last: Action | None = None, gate: Gate | None = None
@@ -95,15 +98,20 @@ class BootstrapApi:
 
         Raises `UntrustedCertificate` with a hint if the certificate has changed since `last`.
         """
+        node = self.node_of(ref)
         try:
-            return await self.requests.get(
-                self.node_of(ref), PATH, decode=partial(_decode, ref), gate=gate
+            found, date = await self.requests.get(
+                node, PATH, decode=partial(_decode, ref), gate=gate
             )
         except UntrustedCertificate as error:
             if last is None:
                 raise
             changed, cause = copy(error), error.__cause__
             changed.hint = _GOES_ON
+        else:
+            if found is not None and date is not None and is_idle(found):
+                self._idle_at[node] = date
+            return found
         raise changed from cause
 
     async def fetch_many(self, _: Wanted, __: Gate | None) -> ListResult:
@@ -115,8 +123,9 @@ class BootstrapApi:
         return None
 
 
-def _decode(ref: Reference, reply: Reply) -> Action | None:
-    return None if is_missing(reply, PATH) else read_bootstrap(reply.body, ref, PATH)
+def _decode(ref: Reference, reply: Reply) -> tuple[Action | None, datetime | None]:
+    found = None if is_missing(reply, PATH) else read_bootstrap(reply.body, ref, PATH)
+    return found, reply.date
 
 
 def _host(url: URL) -> str:
