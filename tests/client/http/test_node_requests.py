@@ -11,6 +11,7 @@ from redis_enterprise_actions import (
     ActionsClient,
     AuthenticationError,
     ClusterUnreachable,
+    RequestRejected,
     UnreadableReply,
 )
 from redis_enterprise_actions._client.http.messages import Request
@@ -53,6 +54,48 @@ class TestGet:
         sent = ["Authorization" in call.headers for call in server.calls]
         assert sent == [False, False, True, True]
 
+    async def test_open_again(self) -> None:
+        """A node that refuses the credentials, and then demands none, is sent none any more."""
+        answers = [UNAUTHORIZED, UNAUTHORIZED, OK, OK]
+        async with RecordingServer(GET=answers) as server, server.client() as client:
+            requests = NodeRequests(client._transport)
+            with pytest.raises(ClusterUnreachable, match=r"401 to the credentials.*Check the user"):
+                await get(client, requests)
+            for _ in range(2):
+                assert await get(client, requests) == 200
+
+        sent = ["Authorization" in call.headers for call in server.calls]
+        assert sent == [False, True, False, False]
+
+    async def test_forgotten(self) -> None:
+        """A node that is in no cluster any more is sent none before it demands them again."""
+        async with (
+            RecordingServer(GET=[UNAUTHORIZED, OK, OK]) as server,
+            server.client() as client,
+        ):
+            requests = NodeRequests(client._transport)
+            assert await get(client, requests) == 200
+            requests.forget_demand(client._transport.nodes.urls[0])
+            assert await get(client, requests) == 200
+
+        sent = ["Authorization" in call.headers for call in server.calls]
+        assert sent == [False, True, False]
+
+    @pytest.mark.parametrize("accepts_first", [False, True])
+    async def test_refused_for_a_while(self, accepts_first: bool) -> None:
+        """A 401 to credentials is an outage for ten seconds, and then the end."""
+        answers = [OK] * accepts_first + [UNAUTHORIZED]
+        async with RecordingServer(GET=answers) as server, server.client() as client:
+            requests = NodeRequests(client._transport)
+            if accepts_first:
+                await get(client, requests)
+            for _ in range(2):
+                with pytest.raises(ClusterUnreachable):
+                    await get(client, requests)
+                await asyncio.sleep(5)
+            with pytest.raises(AuthenticationError):
+                await get(client, requests)
+
     async def test_new_token(self) -> None:
         """A token that the node refuses is replaced, once."""
         tokens = iter(["t1", "t2", "t3"])
@@ -70,13 +113,13 @@ class TestGet:
         ]
 
     async def test_refused_tokens(self) -> None:
-        """A second token that the node refuses is an error."""
+        """A second token that the node refuses is a failed request."""
         tokens = iter(["t1", "t2", "t3"])
         async with (
             RecordingServer(GET=[UNAUTHORIZED]) as server,
             ActionsClient(server.url, token=lambda: next(tokens)) as client,
         ):
-            with pytest.raises(AuthenticationError, match="token="):
+            with pytest.raises(ClusterUnreachable, match="token="):
                 await get(client)
 
         assert len(server.calls) == 3
@@ -98,6 +141,7 @@ class TestGet:
         ("answer", "error"),
         [
             ((404, "<html>"), UnreadableReply),
+            ((404, '{"error_code": "not_found"}'), RequestRejected),
             ((503, ""), ClusterUnreachable),
             ((401, '{"error_code": "password_expired"}'), AuthenticationError),
         ],

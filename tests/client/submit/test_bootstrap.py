@@ -505,7 +505,7 @@ class TestCredentials:
 
     @pytest.mark.parametrize("options", [{"password": "wrong-password"}, {"auth": "jwt"}])
     async def test_wrong(self, options: dict[str, Any]) -> None:
-        """Wrong credentials end the wait as soon as they are demanded."""
+        """Wrong credentials end the wait ten seconds after they are demanded."""
         async with machines(**{"password": "wrong-password"} | options) as (_, client):
             operation = await client.cluster.create(CREATE)
             with pytest.raises(AuthenticationError, match="Check the user"):
@@ -528,6 +528,38 @@ class TestCredentials:
             cluster.inject(times=4, method="GET", node=2, status=401)
 
             assert (await operation.wait()).phase is Phase.COMPLETED
+
+    async def test_later(self) -> None:
+        """A node whose services start may refuse right credentials for some seconds."""
+        states: list[Any] = [answer("idle"), answer("creating_cluster"), *[(401, "")] * 4]
+        answers = [*states, answer("completed")]
+        async with RecordingServer(GET=answers) as server, server.client() as client:
+            operation = await client.cluster.create(CREATE)
+
+            assert (await operation.wait()).status == "completed"
+
+    async def test_reset(self) -> None:
+        """A node that was part of a cluster, and is idle now, is sent no credentials any more."""
+        answers = [(401, ""), answer("completed"), *[answer("idle")] * 3]
+        async with RecordingServer(GET=answers) as server, server.client() as client:
+            await client.wait_for("bootstrap")
+            await client.wait_for("bootstrap@idle")
+            await client.wait_for("bootstrap@idle")
+
+        sent = ["Authorization" in call.headers for call in server.calls]
+        assert sent == [False, True, True, False]
+
+    async def test_no_tokens(self) -> None:
+        """A cluster that grants no tokens ends the wait at once."""
+        answers: dict[str, Any] = {
+            "GET": [answer("creating_cluster"), (401, "")],
+            "POST": [(404, '{"error_code": "not_found"}')],
+        }
+        async with RecordingServer(**answers) as server, server.client(auth="jwt") as client:
+            with pytest.raises(RequestRejected, match="grants no tokens: leave out auth"):
+                await client.cluster.wait_bootstrap()
+
+        assert loop_time() < 10
 
     async def test_changed(self) -> None:
         """Credentials that the node itself has accepted, and does not any more, are wrong."""

@@ -109,8 +109,10 @@ class BootstrapApi:
             changed, cause = copy(error), error.__cause__
             changed.hint = _GOES_ON
         else:
-            if found is not None and date is not None and is_idle(found):
-                self._idle_at[node] = date
+            if found is not None and is_idle(found):
+                self.requests.forget_demand(node)
+                if date is not None:
+                    self._idle_at[node] = date
             return found
         raise changed from cause
 
