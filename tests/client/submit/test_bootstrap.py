@@ -313,6 +313,73 @@ class TestErrors:
             assert caught.value.action.evidence is Evidence.SAME_RESULT
 
 
+class TestSecrets:
+    """Secrets in the body of a call."""
+
+    BODY: Final[dict[str, Any]] = {
+        "cluster": {"name": "c.example.com"},
+        "credentials": {"username": USER, "password": 20261201},
+        "license": "----- LICENSE START -----\nblob",
+    }
+
+    @pytest.mark.parametrize("path", ["validate/create_cluster", "validate/join_cluster"])
+    async def test_validation(self, path: str) -> None:
+        """The check of a configuration goes to the one node, without the client's credentials."""
+        async with (
+            RecordingServer() as away,
+            RecordingServer() as other,
+            ActionsClient([away.url, other.url], username=USER, password=PASSWORD) as client,
+        ):
+            operation = await client.submit("POST", f"/v1/bootstrap/{path}", self.BODY)
+            await away.__aexit__(None, None, None)
+            with pytest.raises(ClusterUnreachable):
+                await client.submit("POST", f"/v1/bootstrap/{path}", self.BODY, outage_timeout=5)
+
+            assert (operation.ref, operation.done, other.calls) == (None, True, [])
+            assert [call.line for call in away.calls] == [f"POST /v1/bootstrap/{path}"]
+            assert "Authorization" not in away.calls[0].headers
+
+    async def test_other_method(self) -> None:
+        """No call about a bootstrap has credentials."""
+        async with RecordingServer() as server, server.client() as client:
+            await client.submit("PUT", "/v1/bootstrap/create_cluster", self.BODY)
+
+            assert "Authorization" not in server.calls[0].headers
+
+    async def test_refused_call(self) -> None:
+        """The error of a refused call has neither the license nor a number that is a password."""
+        words = "user 20261201 with ----- LICENSE START -----\nblob"
+        refusal = (400, json.dumps({"error_code": "bad", "description": words}))
+        async with (
+            RecordingServer(GET=[answer("idle")], POST=[refusal]) as server,
+            server.client() as client,
+        ):
+            with pytest.raises(RequestRejected) as caught:
+                await client.cluster.create(self.BODY)
+
+        assert caught.value.description == "user *** with ***"
+
+    async def test_failed(self) -> None:
+        """What a failed bootstrap says is shown without the secrets that began it."""
+        details = {"message": f"{USER}/{PASSWORD} was refused"}
+        status = {"state": "error", "error_code": "access_denied", "error_details": details}
+        failed = (200, json.dumps({"bootstrap_status": status}))
+        odd = answer(f"trying_{PASSWORD}")
+        async with (
+            RecordingServer(GET=[answer("idle"), odd, failed]) as server,
+            server.client() as client,
+        ):
+            seen = list[str]()
+            operation = await client.cluster.create(CREATE)
+            with pytest.raises(ActionFailed) as caught:
+                await operation.wait(on_progress=lambda action: seen.append(action.status))
+
+        assert caught.value.error == "***/*** was refused"
+        assert caught.value.error_code == "access_denied"
+        assert seen[0] == "trying_***"
+        assert PASSWORD not in str(caught.value) + repr(caught.value.action)
+
+
 class TestLostAnswers:
     """Calls whose answer is lost."""
 
@@ -339,6 +406,18 @@ class TestLostAnswers:
             assert ref == "bootstrap@lost,idle"
             assert f"redis-actions wait {ref}" in str(caught.value)
             assert [seen.method for seen in cluster.requests].count("POST") == 1
+
+    async def test_unreadable(self) -> None:
+        """A call whose answer cannot be read may not have begun."""
+        async with (
+            RecordingServer(GET=[answer("idle")], POST=[(200, "<html>")]) as server,
+            server.client() as client,
+        ):
+            operation = await client.cluster.create(CREATE)
+            with pytest.raises(ActionNotFound, match="the node may not have executed the call"):
+                await operation.wait()
+
+        assert operation.ref == "bootstrap@lost,idle"
 
     async def test_old_error(self) -> None:
         """The error of the bootstrap before does not show that a lost call has begun."""

@@ -11,10 +11,14 @@ from copy import copy
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from msgspec.structs import replace
+
 from redis_enterprise_actions._client.http.node_requests import NodeRequests
+from redis_enterprise_actions._client.http.redaction import without_secrets
 from redis_enterprise_actions._client.protocols import NO_LIST
 from redis_enterprise_actions._client.wire.bootstrap import read_bootstrap
 from redis_enterprise_actions._client.wire.conditions import condition_action
+from redis_enterprise_actions._model.action import Phase
 from redis_enterprise_actions._model.errors import UntrustedCertificate, UsageError
 from redis_enterprise_actions._model.reference import Reference, ReferenceKind
 
@@ -27,11 +31,12 @@ if TYPE_CHECKING:
 
     from yarl import URL
 
-    from redis_enterprise_actions._client.http.messages import Reply
+    from redis_enterprise_actions._client.http.messages import Reply, Request
     from redis_enterprise_actions._client.http.transport import Transport
     from redis_enterprise_actions._client.protocols import Gate, ListResult, Wanted
     from redis_enterprise_actions._model.action import Action, AmbiguousAnswer
     from redis_enterprise_actions._model.errors import WaitError
+    from redis_enterprise_actions._model.secret import Secret
 
 PATH: Final = "/v1/bootstrap"  # the page's table has a typo: /v1/boostrap is answered 404
 _GOES_ON: Final = (
@@ -46,6 +51,7 @@ class BootstrapApi:
         self.transport = transport
         self.requests = NodeRequests(transport)
         self._idle_at: dict[URL, datetime] = {}  # by the clock of the node
+        self._secrets: dict[URL, tuple[Secret, ...]] = {}  # in the body of the last call
 
     def path(self, _: Reference) -> str:
         """Return the path of a node's bootstrap, the same on all nodes."""
@@ -79,6 +85,15 @@ class BootstrapApi:
         self.node_of(ref)
         return ref
 
+    async def post(self, ref: Reference | None, request: Request) -> Reply:
+        """Send a call about the bootstrap of a node, once; see `NodeRequests.post`.
+
+        What the node says from then on is shown without the secrets in the body.
+        """
+        node = self.node_of(ref or Reference(ReferenceKind.BOOTSTRAP, ""))
+        self._secrets[node] = request.secrets
+        return await self.requests.post(node, request)
+
     async def fetch(
         self, ref: Reference, last: Action | None, gate: Gate | None = None
     ) -> Action | AmbiguousAnswer | None:
@@ -109,11 +124,13 @@ class BootstrapApi:
             changed, cause = copy(error), error.__cause__
             changed.hint = _GOES_ON
         else:
-            if found is not None and is_idle(found):
+            if found is None:
+                return None
+            if is_idle(found):
                 self.requests.forget_demand(node)
                 if date is not None:
                     self._idle_at[node] = date
-            return found
+            return _redacted(found, self._secrets.get(node, ()))
         raise changed from cause
 
     async def fetch_many(self, _: Wanted, __: Gate | None) -> ListResult:
@@ -128,6 +145,17 @@ class BootstrapApi:
 def _decode(ref: Reference, reply: Reply) -> tuple[Action | None, datetime | None]:
     found = None if is_missing(reply, PATH) else read_bootstrap(reply.body, ref, PATH)
     return found, reply.date
+
+
+def _redacted(action: Action, secrets: tuple[Secret, ...]) -> Action:
+    """Return a bootstrap without secrets in the node's words."""
+    is_known = action.phase is not Phase.UNKNOWN
+    return replace(
+        action,
+        status=action.status if is_known else without_secrets(secrets, action.status) or "",
+        error_code=without_secrets(secrets, action.error_code),
+        error=without_secrets(secrets, action.error),
+    )
 
 
 def _host(url: URL) -> str:

@@ -48,6 +48,7 @@ _RESERVED_HEADERS: Final = frozenset({
     "connection",
 })  # fmt: skip
 UPLOAD_TIMEOUT: Final = 600.0  # seconds; modules have up to some 100 MB
+_BOOTSTRAP: Final = re.compile(r"/v\d+/bootstrap(?:/.*)?", re.ASCII)
 _OFF: Final = frozenset({"false", "0", "no"})
 _TASK_ID: Final = "X-Task-ID"
 _PURGE: Final = "/purge"  # the only CRDB call whose page does not have X-Task-ID
@@ -77,6 +78,11 @@ class SubmitRequest(NamedTuple):
     def starts_nothing(self) -> bool:
         """True for a dry run, except that of an Active-Active database, which is a task."""
         return self.dry_run and self.follow is not Follow.CRDB_TASK
+
+    @property
+    def is_for_installed_node(self) -> bool:
+        """True for a call about a bootstrap: it goes to one node, without credentials."""
+        return _BOOTSTRAP.fullmatch(self.call.path) is not None
 
     def redacted(self, text: str | None) -> str | None:
         """Return a text of the cluster without the secrets in the body."""

@@ -52,7 +52,7 @@ _MARKUP: Final = re.compile(
 )
 # Names of fields whose values are secrets.
 SECRET_KEYS: Final = re.compile(
-    "authorization|credential|key(?:$|_id)|pass|private|pwd|secret|token", re.IGNORECASE
+    "authorization|credential|key(?:$|_id)|^license$|pass|private|pwd|secret|token", re.IGNORECASE
 )
 _URL_PASSWORD: Final = re.compile(r"(:\\*/\\*/[^/\s:@]*):[^\s\"'<>]+@")  # sftp://user:password@host
 # Names and values in JSON, or in the `repr` of a dict, that a text quotes; quotes may be escaped.
