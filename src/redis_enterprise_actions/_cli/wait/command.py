@@ -193,15 +193,15 @@ async def submit(
                 )
                 raise
             else:
-                failed = _report_failures(failures, reporter, is_end=not operations)
+                code = _report_failures(failures, reporter, is_end=not operations)
                 if operations or not failures:
                     code = await follow(
                         operations,
                         stop=StopCondition.ALL,
                         options={**wait_options(args), "recorder": reports.recorder},
                         reporter=reporter,
+                        failed=code,
                     )
-                code = failed or code
     return await _run_hook(args, reporter, code or reports.exit_code)
 
 

@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
+from yarl import URL
 
 from redis_enterprise_actions._client.http.node_requests import NodeRequests
 from redis_enterprise_actions._client.http.redaction import without_secrets
@@ -27,9 +28,8 @@ from .not_found import is_missing
 
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
-
-    from yarl import URL
 
     from redis_enterprise_actions._client.http.messages import Reply, Request
     from redis_enterprise_actions._client.http.transport import Transport
@@ -63,15 +63,7 @@ class BootstrapApi:
         Raises `UsageError` unless exactly one URL of the client fits.
         """
         urls = self.transport.nodes.urls
-        if not ref.uid:
-            return urls[0]
-        name = ref.uid.casefold()
-        found = [url for url in urls if name in {_host(url), f"{_host(url)}:{url.port}"}]
-        if len(found) == 1:
-            return found[0]
-        count = "several" if found else "none"
-        known = ", ".join(map(str, urls))
-        raise UsageError(f"{ref.uid!r} is the host of {count} of the client's URLs: {known}")
+        return find_node(urls, ref.uid) if ref.uid else urls[0]
 
     def reference(self, node: str | None) -> Reference:
         """Return the reference of the bootstrap of a node. Raises `UsageError`."""
@@ -156,6 +148,20 @@ def _redacted(action: Action, secrets: tuple[Secret, ...]) -> Action:
         error_code=without_secrets(secrets, action.error_code),
         error=without_secrets(secrets, action.error),
     )
+
+
+def find_node(urls: Sequence[URL | str], name: str) -> URL:
+    """Return the URL whose host, or `host:port`, is `name`.
+
+    Raises `UsageError` unless exactly one of the client's URLs fits.
+    """
+    nodes, wanted = [URL(url) for url in urls], name.strip().casefold()
+    found = [url for url in nodes if wanted in {_host(url), f"{_host(url)}:{url.port}"}]
+    if len(found) == 1:
+        return found[0]
+    count = "several" if found else "none"
+    known = ", ".join(map(str, nodes))
+    raise UsageError(f"{name!r} is the host of {count} of the client's URLs: {known}")
 
 
 def _host(url: URL) -> str:
