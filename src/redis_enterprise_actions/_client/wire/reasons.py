@@ -94,6 +94,12 @@ def reason_in(value: object) -> tuple[str | None, str | None]:
     return _reason_of(_cleaned(value, [_MAX_VALUES]))
 
 
+def whole_reason(fields: dict[str, object]) -> str | None:
+    """Return the texts of an object, and all its other fields, as one text; None without any."""
+    others = {name: each for name, each in fields.items() if name not in _TEXTS}
+    return joined([joined(reason_in(part), ": ") for part in (fields, others) if part], "; ")
+
+
 def unknown_reason(raw: bytes | msgspec.Raw, known: Container[str]) -> str | None:
     """Return the reason in the fields of an object that are not `known`, and are no uids.
 
