@@ -81,6 +81,21 @@ class TestBootstrap:
         assert f"bootstrap:{third}" in shown
         assert PASSWORD not in shown
 
+    def test_no_user(
+        self,
+        machines: ThreadedCluster,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        """A wait for an idle node needs no user, and any other does."""
+        monkeypatch.delenv("REDIS_ENTERPRISE_USER")
+        monkeypatch.delenv("REDIS_ENTERPRISE_PASSWORD")
+
+        assert main(["wait", "bootstrap@idle", *QUICK]) == 0
+        assert not any(seen.has_credentials for seen in machines.cluster.requests)
+        assert main(["wait", "bootstrap@idle", "bootstrap"]) == 2
+        assert "no user is named" in capsys.readouterr().err
+
     def test_no_wait(
         self,
         machines: ThreadedCluster,

@@ -501,6 +501,21 @@ class TestIdle:
 
             assert (await waiting).phase is Phase.COMPLETED
 
+    async def test_get(self) -> None:
+        """One look at an idle node shows its state."""
+        async with machines() as (_, client):
+            found = await client.get("bootstrap")
+
+        assert (found.status, found.phase) == ("idle", Phase.PENDING)
+
+    async def test_accepted(self) -> None:
+        """A node that accepts the call and stays idle is said to show no bootstrap."""
+        async with machines() as (cluster, client):
+            cluster.inject(method="POST", status=200)
+            operation = await client.cluster.create(CREATE)
+            with pytest.raises(ActionNotFound, match="accepted the call, and shows no bootstrap"):
+                await operation.wait()
+
 
 class TestOutages:
     """Nodes that go away in the middle."""

@@ -169,6 +169,8 @@ def test_unreadable(body: bytes) -> None:
         read_bootstrap(body, REF, PATH)
 
     assert not caught.value.excerpt
+    has_advice = "REST API itself" in (caught.value.advice or "")
+    assert has_advice is (body == b"<html>")
 
 
 JSON = st.recursive(

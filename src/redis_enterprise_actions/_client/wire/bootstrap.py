@@ -15,6 +15,7 @@ import msgspec
 from redis_enterprise_actions._model.action import Action, Kind, Phase, phase_of
 from redis_enterprise_actions._model.errors import UnreadableReply
 
+from .error_body import USE_API
 from .lenient_json import (
     Numeric,
     TextOrInt,
@@ -85,7 +86,8 @@ def read_bootstrap(body: bytes, ref: Reference, path: str) -> Action:
         status = decode_struct(wire.bootstrap_status, WireBootstrapStatus)
     except ValueError:
         problem = "there is no bootstrap_status with a state in it"
-        raise UnreadableReply("GET", path, problem=problem) from None
+        advice = USE_API if body.lstrip().startswith(b"<") else None
+        raise UnreadableReply("GET", path, problem=problem, advice=advice) from None
     phase = phase_of(status.state, BOOTSTRAP_PHASES)
     failed = phase is Phase.FAILED
     return Action(
