@@ -17,6 +17,7 @@ from redis_enterprise_actions import (
 from redis_enterprise_actions._client.http.messages import Request
 from redis_enterprise_actions._client.http.node_requests import NodeRequests
 from redis_enterprise_actions._client.http.redaction import Secret
+from tests.client.http.node_servers import Node, serving
 from tests.recorder import RecordingServer
 
 
@@ -181,6 +182,34 @@ class TestGet:
                     await get(client)
 
         assert requests == 4
+
+    async def test_hanging(self) -> None:
+        """A node that gave no answer has five seconds for the next two, and then the whole time."""
+        loop, took = asyncio.get_running_loop(), list[float]()
+        async with (
+            serving(Node(behaviour="hangs")) as urls,
+            ActionsClient(urls, request_timeout=20) as client,
+        ):
+            requests = NodeRequests(client._transport)
+            for _ in range(4):
+                began = loop.time()
+                with pytest.raises(ClusterUnreachable):
+                    await get(client, requests)
+                took.append(loop.time() - began)
+
+        assert took == pytest.approx([20, 5, 5, 20], abs=0.5)
+
+    async def test_heard_again(self) -> None:
+        """A node that answers again has the whole time limit again, whatever the answer."""
+        answers = [OK, (503, ""), OK]
+        async with RecordingServer(GET=answers) as server, server.client() as client:
+            requests = NodeRequests(client._transport)
+            requests._failures[client._transport.nodes.urls[0]] = 1
+            assert await get(client, requests) == 200
+            assert requests._failures == {}
+            with pytest.raises(ClusterUnreachable):
+                await get(client, requests)
+            assert requests._failures == {}
 
 
 class TestPost:

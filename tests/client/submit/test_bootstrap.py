@@ -31,6 +31,7 @@ from redis_enterprise_actions import (
 )
 from redis_enterprise_actions._client.pacing.schedules import every
 from redis_enterprise_actions.testing import FakeCluster
+from tests.client.http.node_servers import Node, serving
 from tests.conftest import examples, virtual_loop
 from tests.recorder import RecordingServer
 
@@ -567,6 +568,34 @@ class TestOutages:
                 "FinishedAction", "ClusterUnreachable", "ClusterUnreachable"
             ]  # fmt: skip
             assert all(300 <= each.elapsed < 303 for each in ended[1:])  # type: ignore[union-attr, operator]
+
+    @pytest.mark.parametrize("request_timeout", [5, 30])
+    @pytest.mark.parametrize("hanging", [1, 2])
+    async def test_hanging(self, request_timeout: float, hanging: int) -> None:
+        """Nodes that accept connections and never answer delay the others by some seconds only."""
+        silent = [Node(behaviour="hangs") for _ in range(hanging)]
+        async with machines() as (cluster, starter), serving(*silent) as away:
+            urls = [*away, cluster.url]
+            cluster.plan_bootstrap(1, duration=600, demands_credentials_at=1)
+            await starter.cluster.create(CREATE)
+            began = loop_time()
+            async with ActionsClient(
+                urls, username=USER, password=PASSWORD, request_timeout=request_timeout
+            ) as client:
+                waits = [
+                    asyncio.create_task(
+                        client.cluster.wait_bootstrap(
+                            node=each.removeprefix("http://"), outage_timeout="1h"
+                        )
+                    )
+                    for each in away
+                ]
+                await client.cluster.wait_bootstrap(node=host(starter, 1), poll=every(5))
+                for wait in waits:
+                    wait.cancel()
+                await asyncio.gather(*waits, return_exceptions=True)
+
+            assert loop_time() - began < 600 + 15
 
     async def test_others(self) -> None:
         """Nodes that do not answer delay no other, and are no outage of it."""

@@ -40,6 +40,8 @@ _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _UNAUTHORIZED: Final = 401
 _NOT_FOUND: Final = 404
 _NO_ROUTE: Final = frozenset({404, 405})
+_SHORT_TIMEOUT: Final = 5.0  # seconds for a node that gave no answer, so that others can be asked
+_FULL_EACH: Final = 3  # each third time the whole time limit holds: the node may be that slow
 _CHANGE: Final = 10.0  # seconds in which a node may refuse right credentials, as its services start
 _MEMBER: Final = "The node demands credentials, so it is part of a cluster already"
 
@@ -53,6 +55,7 @@ class NodeRequests:
         self._accepting: set[URL] = set()  # nodes that have accepted them
         # When the nodes that accept no credentials now began to refuse them, in the loop's time.
         self._refused_since: dict[URL, float] = {}
+        self._failures: dict[URL, int] = {}  # GETs in a row that had no answer
 
     def forget_demand(self, node: URL) -> None:
         """Ask a node without credentials again, as it is in no cluster."""
@@ -66,10 +69,12 @@ class NodeRequests:
 
         Errors do not quote the body. A redirect is a transient failure, as another node would
         answer for itself. So is a 401 to credentials that only other nodes have accepted, or, for
-        ten seconds, one that a node gives while its services change to the cluster's users.
+        ten seconds, one that a node gives while its services change to the cluster's users. A node
+        that gave no answer has five seconds for the next two.
         """
-        request = Request("GET", path, quotable=False)
-        attempts = 1
+        request, attempts = Request("GET", path, quotable=False), 1
+        if self._failures.get(node, 0) % _FULL_EACH:
+            request = self._transport.shortened(request, _SHORT_TIMEOUT)
         try:
             try:
                 reply = await self._ask(node, request, gate)
@@ -78,12 +83,15 @@ class NodeRequests:
                     raise
                 attempts += 1  # the server may have closed an idle connection at that moment
                 reply = await self._ask(node, request, gate)
+            self._failures.pop(node, None)
             if 200 <= reply.status < 300 or reply.status == _NOT_FOUND:
                 value = decode(reply)
                 self._transport.has_answered = True
                 return value
             raise self._refusal(node, request, reply)
         except RequestError as error:
+            if isinstance(error, ClusterUnreachable) and error.status is None:
+                self._failures[node] = self._failures.get(node, 0) + 1
             raise _of_node(error, node, attempts) from error.__cause__
 
     async def post(self, node: URL, request: Request) -> Reply:

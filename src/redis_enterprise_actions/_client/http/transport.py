@@ -461,6 +461,10 @@ class Transport:
         self._grants_tokens = True
         return Secret(reply.body.decode("utf-8", "replace"))
 
+    def shortened(self, request: Request, limit: float) -> Request:
+        """Return a request with a time limit of at most `limit` seconds."""
+        return request._replace(timeout=min(request.timeout or self._request_timeout, limit))
+
     def _timeout_for(self, node: URL, request: Request) -> aiohttp.ClientTimeout:
         """Return the timeout of one node: a share of the request's, if there is another node."""
         total = request.timeout or self._request_timeout
