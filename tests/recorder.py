@@ -20,7 +20,7 @@ NOT_FOUND = (404, '{"error_code": "action_not_found", "description": "there is n
 
 
 class RecordedCall(NamedTuple):
-    """Request to the server. `body` is decoded, or None."""
+    """Request to the server. `body` is decoded JSON, or None."""
 
     method: str
     path: str
@@ -73,7 +73,7 @@ class RecordingServer:
 
     async def _answer(self, request: web.Request) -> web.Response:
         body = await request.read()
-        came = json.loads(body) if body else None
+        came = json.loads(body) if body and request.content_type == "application/json" else None
         self.calls.append(RecordedCall(request.method, request.raw_path, came, request.headers))
         answers = self.answers.get(request.method, [(200, "")])
         status, text = answers.pop(0) if len(answers) > 1 else answers[0]

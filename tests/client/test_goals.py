@@ -124,6 +124,14 @@ class TestParse:
             parse_until(until, parse_reference("bdb:1@available"))  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("until", ["available", "replicating", "in-sync"])
+def test_bootstrap(until: str) -> None:
+    """A bootstrap has no database, so that its wait is refused before it begins."""
+    with pytest.raises(UsageError, match=r"is for work on one .*, and this is bootstrap:n2"):
+        parse_until(until, parse_reference("bootstrap:n2"))
+    assert parse_until("healthy", parse_reference("bootstrap:n2")) is not None
+
+
 @pytest.mark.parametrize(
     ("until", "action", "owner"),
     [

@@ -28,18 +28,20 @@ if TYPE_CHECKING:
     from redis_enterprise_actions._client.config.resolve import ResolvedOptions
 
 
-def client_from_args(args: argparse.Namespace) -> ActionsClient:
+def client_from_args(args: argparse.Namespace, *, needs_user: bool = True) -> ActionsClient:
     """Return the client that the options, the environment and the profile ask for."""
-    return ActionsClient(**settings_from_args(args).options)
+    return ActionsClient(**settings_from_args(args, needs_user=needs_user).options)
 
 
-def settings_from_args(args: argparse.Namespace) -> ResolvedOptions:
+def settings_from_args(args: argparse.Namespace, *, needs_user: bool = True) -> ResolvedOptions:
     """Return the options of the client, completed by the environment and the profile."""
     secrets = {
         "password": _secret(args.password_file, "--password-file"),
         "token": _secret(args.token_file, "--token-file"),
     }
-    return resolve_options(options_from_args(args) | secrets, args.profile, ask_password)
+    return resolve_options(
+        options_from_args(args) | secrets, args.profile, ask_password, needs_user=needs_user
+    )
 
 
 def options_from_args(args: argparse.Namespace) -> dict[str, Any]:

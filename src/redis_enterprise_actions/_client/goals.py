@@ -55,6 +55,8 @@ def parse_until(until: Until | None, ref: Reference | None) -> Goal | None:
         return Goal(until.strip(), partial(_has_progress, float(value)))
     if not equals and word in {*_OBJECT_TYPES, *_OF_CLUSTER}:
         condition = Condition(word)
+        if ref is not None and ref.kind is ReferenceKind.BOOTSTRAP and condition in _OBJECT_TYPES:
+            raise _wrong_object(condition, ref.name)
         next_reference = partial(condition_after, condition)
         check = None if condition in _OF_CLUSTER else partial(_check_object, condition)
         return Goal(word, next_reference=next_reference, check=check)
@@ -88,10 +90,12 @@ def _check_object(condition: Condition, action: Action) -> None:
 
 
 def _not_of(condition: Condition, action: Action) -> UsageError:
+    return _wrong_object(condition, action.title)
+
+
+def _wrong_object(condition: Condition, title: str) -> UsageError:
     owner = "database" if condition is not Condition.REPLICATING else "Active-Active database"
-    return UsageError(
-        f"until={condition.value!r} is for work on one {owner}, and this is {action.title}"
-    )
+    return UsageError(f"until={condition.value!r} is for work on one {owner}, and this is {title}")
 
 
 def _is_in_state(name: str, action: Action) -> bool:

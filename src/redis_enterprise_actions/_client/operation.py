@@ -24,7 +24,7 @@ from redis_enterprise_actions._client.polling.wait_state import Limits, WaitStat
 from redis_enterprise_actions._client.polling.waiters import QUICK, Waiter
 from redis_enterprise_actions._client.polling.watch import call_back, observed, watch
 from redis_enterprise_actions._client.sources.paths import checked_uid
-from redis_enterprise_actions._client.submit.request import build_request
+from redis_enterprise_actions._client.submit.request import build_request, request_limit
 from redis_enterprise_actions._client.submit.subjects import (
     NOTHING,
     fetch_subject,
@@ -163,9 +163,7 @@ class ClientParts:
         """
         busy = seconds(busy_timeout, "busy_timeout")
         outage = seconds(outage_timeout, "outage_timeout")
-        limit = None if request_timeout is None else seconds(request_timeout, "request_timeout")
-        if limit is not None and not 0 < limit < math.inf:
-            raise UsageError("request_timeout= must be more than 0 and not endless")
+        limit = request_limit(request_timeout)
         if untracked not in _UNTRACKED:
             raise UsageError(f"untracked={untracked!r} is none of {', '.join(_UNTRACKED)}")
         request = build_request(

@@ -81,6 +81,21 @@ class TestBootstrap:
         assert f"bootstrap:{third}" in shown
         assert PASSWORD not in shown
 
+    def test_no_user(
+        self,
+        machines: ThreadedCluster,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        """A wait for an idle node needs no user, and any other does."""
+        monkeypatch.delenv("REDIS_ENTERPRISE_USER")
+        monkeypatch.delenv("REDIS_ENTERPRISE_PASSWORD")
+
+        assert main(["wait", "bootstrap@idle", *QUICK]) == 0
+        assert not any(seen.has_credentials for seen in machines.cluster.requests)
+        assert main(["wait", "bootstrap@idle", "bootstrap"]) == 2
+        assert "no user is named" in capsys.readouterr().err
+
     def test_no_wait(
         self,
         machines: ThreadedCluster,
@@ -98,15 +113,22 @@ class TestBootstrap:
         self,
         machines: ThreadedCluster,
         call_of: Callable[..., list[str]],
-        capsys: pytest.CaptureFixture[str],
+        lines: Callable[[], list[str]],
     ) -> None:
         """A node that refuses its call does not keep the others from joining."""
         nodes = nodes_of(machines.cluster)
         assert main(call_of("create", CREATE, *QUICK)) == 0
         machines.cluster.inject(node=2, method="POST", status=409)
 
-        assert main(call_of("join", JOIN, "--node", nodes[1], "--node", nodes[2], *QUICK)) == 5
-        assert "409" in "".join(capsys.readouterr())
+        options = ["--node", nodes[1], "--node", nodes[2], "--output", "json", *QUICK]
+        lines()
+
+        assert main(call_of("join", JOIN, *options)) == 5
+        shown = lines()
+        summary = json.loads(shown[-1])
+        assert "409" in "".join(shown)
+        assert summary["exit_code"] == 5
+        assert summary["ended"] == {"rejected": 1, "completed": 1}
         assert machines.do(lambda cluster: cluster.bootstrap_state(3)) == "completed"
 
     def test_all_refused(
@@ -144,9 +166,25 @@ class TestBootstrap:
         capsys: pytest.CaptureFixture[str],
     ) -> None:
         """A node that no URL names is wrong usage."""
+        (known, *_) = nodes_of(machines.cluster)
+
         assert main(call_of("create", CREATE, "--node", "n9")) == 2
         assert machines.cluster.url in capsys.readouterr().err
+        assert main(call_of("join", JOIN, "--node", known, "--node", "n9")) == 2
+        assert "'n9' is the host of none" in capsys.readouterr().err
         assert machines.cluster.requests == []
+
+    def test_node_twice(
+        self,
+        machines: ThreadedCluster,
+        call_of: Callable[..., list[str]],
+    ) -> None:
+        """A node that is named twice is called once."""
+        (node, *_) = nodes_of(machines.cluster)
+        main(call_of("join", JOIN, "--node", node, "--node", f" {node}", *QUICK))
+
+        calls = [seen for seen in machines.cluster.requests if seen.method == "POST"]
+        assert len(calls) == 1
 
 
 def test_upload(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from redis_enterprise_actions._client.http.messages import Reply, Request
@@ -16,6 +18,20 @@ SECRET = "hunter2-hunter2"
 def test_repr_of_reply() -> None:
     """The `repr` of a reply does not show its body."""
     assert repr(Reply(200, SECRET.encode(), {})) == "<answer 200 of 15 bytes>"
+
+
+@pytest.mark.parametrize(
+    ("text", "date"),
+    [
+        ("Sun, 01 Mar 2026 12:00:00 GMT", datetime(2026, 3, 1, 12, tzinfo=UTC)),
+        ("Sun, 01 Mar 2026 12:00:00 -0000", datetime(2026, 3, 1, 12, tzinfo=UTC)),
+        ("yesterday", None),
+        (None, None),
+    ],
+)
+def test_date(text: str | None, date: datetime | None) -> None:
+    """The date of a reply is its header's, if that can be read."""
+    assert Reply(200, b"", {} if text is None else {"Date": text}).date == date
 
 
 def test_repr_of_request() -> None:

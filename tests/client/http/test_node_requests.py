@@ -11,11 +11,13 @@ from redis_enterprise_actions import (
     ActionsClient,
     AuthenticationError,
     ClusterUnreachable,
+    RequestRejected,
     UnreadableReply,
 )
 from redis_enterprise_actions._client.http.messages import Request
 from redis_enterprise_actions._client.http.node_requests import NodeRequests
 from redis_enterprise_actions._client.http.redaction import Secret
+from tests.client.http.node_servers import Node, serving
 from tests.recorder import RecordingServer
 
 
@@ -53,6 +55,48 @@ class TestGet:
         sent = ["Authorization" in call.headers for call in server.calls]
         assert sent == [False, False, True, True]
 
+    async def test_open_again(self) -> None:
+        """A node that refuses the credentials, and then demands none, is sent none any more."""
+        answers = [UNAUTHORIZED, UNAUTHORIZED, OK, OK]
+        async with RecordingServer(GET=answers) as server, server.client() as client:
+            requests = NodeRequests(client._transport)
+            with pytest.raises(ClusterUnreachable, match=r"401 to the credentials.*Check the user"):
+                await get(client, requests)
+            for _ in range(2):
+                assert await get(client, requests) == 200
+
+        sent = ["Authorization" in call.headers for call in server.calls]
+        assert sent == [False, True, False, False]
+
+    async def test_forgotten(self) -> None:
+        """A node that is in no cluster any more is sent none before it demands them again."""
+        async with (
+            RecordingServer(GET=[UNAUTHORIZED, OK, OK]) as server,
+            server.client() as client,
+        ):
+            requests = NodeRequests(client._transport)
+            assert await get(client, requests) == 200
+            requests.forget_demand(client._transport.nodes.urls[0])
+            assert await get(client, requests) == 200
+
+        sent = ["Authorization" in call.headers for call in server.calls]
+        assert sent == [False, True, False]
+
+    @pytest.mark.parametrize("accepts_first", [False, True])
+    async def test_refused_for_a_while(self, accepts_first: bool) -> None:
+        """A 401 to credentials is an outage for ten seconds, and then the end."""
+        answers = [OK] * accepts_first + [UNAUTHORIZED]
+        async with RecordingServer(GET=answers) as server, server.client() as client:
+            requests = NodeRequests(client._transport)
+            if accepts_first:
+                await get(client, requests)
+            for _ in range(2):
+                with pytest.raises(ClusterUnreachable):
+                    await get(client, requests)
+                await asyncio.sleep(5)
+            with pytest.raises(AuthenticationError):
+                await get(client, requests)
+
     async def test_new_token(self) -> None:
         """A token that the node refuses is replaced, once."""
         tokens = iter(["t1", "t2", "t3"])
@@ -70,13 +114,13 @@ class TestGet:
         ]
 
     async def test_refused_tokens(self) -> None:
-        """A second token that the node refuses is an error."""
+        """A second token that the node refuses is a failed request."""
         tokens = iter(["t1", "t2", "t3"])
         async with (
             RecordingServer(GET=[UNAUTHORIZED]) as server,
             ActionsClient(server.url, token=lambda: next(tokens)) as client,
         ):
-            with pytest.raises(AuthenticationError, match="token="):
+            with pytest.raises(ClusterUnreachable, match="token="):
                 await get(client)
 
         assert len(server.calls) == 3
@@ -98,6 +142,7 @@ class TestGet:
         ("answer", "error"),
         [
             ((404, "<html>"), UnreadableReply),
+            ((404, '{"error_code": "not_found"}'), RequestRejected),
             ((503, ""), ClusterUnreachable),
             ((401, '{"error_code": "password_expired"}'), AuthenticationError),
         ],
@@ -137,6 +182,34 @@ class TestGet:
                     await get(client)
 
         assert requests == 4
+
+    async def test_hanging(self) -> None:
+        """A node that gave no answer has five seconds for the next two, and then the whole time."""
+        loop, took = asyncio.get_running_loop(), list[float]()
+        async with (
+            serving(Node(behaviour="hangs")) as urls,
+            ActionsClient(urls, request_timeout=20) as client,
+        ):
+            requests = NodeRequests(client._transport)
+            for _ in range(4):
+                began = loop.time()
+                with pytest.raises(ClusterUnreachable):
+                    await get(client, requests)
+                took.append(loop.time() - began)
+
+        assert took == pytest.approx([20, 5, 5, 20], abs=0.5)
+
+    async def test_heard_again(self) -> None:
+        """A node that answers again has the whole time limit again, whatever the answer."""
+        answers = [OK, (503, ""), OK]
+        async with RecordingServer(GET=answers) as server, server.client() as client:
+            requests = NodeRequests(client._transport)
+            requests._failures[client._transport.nodes.urls[0]] = 1
+            assert await get(client, requests) == 200
+            assert requests._failures == {}
+            with pytest.raises(ClusterUnreachable):
+                await get(client, requests)
+            assert requests._failures == {}
 
 
 class TestPost:

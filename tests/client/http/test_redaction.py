@@ -33,6 +33,9 @@ SECRET_BODIES: list[tuple[dict[str, Any], str]] = [
     ({"sas_token": (SECRET,)}, SECRET),
     ({"credentials": {"name": {"of": SECRET}}}, SECRET),
     ({"private_key": SECRET}, SECRET),
+    ({"license": SECRET}, SECRET),
+    ({"password": 20261201}, "20261201"),
+    ({"credentials": {"pin": [1234.5]}}, "1234.5"),
     ({"export_location": {"url": f"sftp://ops:{SECRET}@host/x"}}, SECRET),
     ({"replica_sources": [{"uri": f"redis://:{SECRET}@host:1"}]}, SECRET),
     ({"a_password": SECRET[:4], "b_password": SECRET}, SECRET[4:8]),
@@ -77,7 +80,14 @@ def test_secrets_in_a_body(body: dict[str, Any], secret: str) -> None:
     assert text.endswith("sorry")
 
 
-@pytest.mark.parametrize("body", [{"password": "abc"}, {"name": SECRET}, [SECRET], SECRET, None, 5])
+@pytest.mark.parametrize(
+    "body",
+    [
+        *({"password": "abc"}, {"password": 12}, {"password": True}, {"name": SECRET}),
+        *({"license_name": SECRET}, {"port": 12345}),
+        *([SECRET], SECRET, None, 5),
+    ],
+)
 def test_no_secret(body: object) -> None:
     """Short texts, and values of other names, are no secrets."""
     assert secrets_in(body) == ()

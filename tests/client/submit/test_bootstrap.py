@@ -31,6 +31,7 @@ from redis_enterprise_actions import (
 )
 from redis_enterprise_actions._client.pacing.schedules import every
 from redis_enterprise_actions.testing import FakeCluster
+from tests.client.http.node_servers import Node, serving
 from tests.conftest import examples, virtual_loop
 from tests.recorder import RecordingServer
 
@@ -313,6 +314,73 @@ class TestErrors:
             assert caught.value.action.evidence is Evidence.SAME_RESULT
 
 
+class TestSecrets:
+    """Secrets in the body of a call."""
+
+    BODY: Final[dict[str, Any]] = {
+        "cluster": {"name": "c.example.com"},
+        "credentials": {"username": USER, "password": 20261201},
+        "license": "----- LICENSE START -----\nblob",
+    }
+
+    @pytest.mark.parametrize("path", ["validate/create_cluster", "validate/join_cluster"])
+    async def test_validation(self, path: str) -> None:
+        """The check of a configuration goes to the one node, without the client's credentials."""
+        async with (
+            RecordingServer() as away,
+            RecordingServer() as other,
+            ActionsClient([away.url, other.url], username=USER, password=PASSWORD) as client,
+        ):
+            operation = await client.submit("POST", f"/v1/bootstrap/{path}", self.BODY)
+            await away.__aexit__(None, None, None)
+            with pytest.raises(ClusterUnreachable):
+                await client.submit("POST", f"/v1/bootstrap/{path}", self.BODY, outage_timeout=5)
+
+            assert (operation.ref, operation.done, other.calls) == (None, True, [])
+            assert [call.line for call in away.calls] == [f"POST /v1/bootstrap/{path}"]
+            assert "Authorization" not in away.calls[0].headers
+
+    async def test_other_method(self) -> None:
+        """No call about a bootstrap has credentials."""
+        async with RecordingServer() as server, server.client() as client:
+            await client.submit("PUT", "/v1/bootstrap/create_cluster", self.BODY)
+
+            assert "Authorization" not in server.calls[0].headers
+
+    async def test_refused_call(self) -> None:
+        """The error of a refused call has neither the license nor a number that is a password."""
+        words = "user 20261201 with ----- LICENSE START -----\nblob"
+        refusal = (400, json.dumps({"error_code": "bad", "description": words}))
+        async with (
+            RecordingServer(GET=[answer("idle")], POST=[refusal]) as server,
+            server.client() as client,
+        ):
+            with pytest.raises(RequestRejected) as caught:
+                await client.cluster.create(self.BODY)
+
+        assert caught.value.description == "user *** with ***"
+
+    async def test_failed(self) -> None:
+        """What a failed bootstrap says is shown without the secrets that began it."""
+        details = {"message": f"{USER}/{PASSWORD} was refused"}
+        status = {"state": "error", "error_code": "access_denied", "error_details": details}
+        failed = (200, json.dumps({"bootstrap_status": status}))
+        odd = answer(f"trying_{PASSWORD}")
+        async with (
+            RecordingServer(GET=[answer("idle"), odd, failed]) as server,
+            server.client() as client,
+        ):
+            seen = list[str]()
+            operation = await client.cluster.create(CREATE)
+            with pytest.raises(ActionFailed) as caught:
+                await operation.wait(on_progress=lambda action: seen.append(action.status))
+
+        assert caught.value.error == "***/*** was refused"
+        assert caught.value.error_code == "access_denied"
+        assert seen[0] == "trying_***"
+        assert PASSWORD not in str(caught.value) + repr(caught.value.action)
+
+
 class TestLostAnswers:
     """Calls whose answer is lost."""
 
@@ -339,6 +407,18 @@ class TestLostAnswers:
             assert ref == "bootstrap@lost,idle"
             assert f"redis-actions wait {ref}" in str(caught.value)
             assert [seen.method for seen in cluster.requests].count("POST") == 1
+
+    async def test_unreadable(self) -> None:
+        """A call whose answer cannot be read may not have begun."""
+        async with (
+            RecordingServer(GET=[answer("idle")], POST=[(200, "<html>")]) as server,
+            server.client() as client,
+        ):
+            operation = await client.cluster.create(CREATE)
+            with pytest.raises(ActionNotFound, match="the node may not have executed the call"):
+                await operation.wait()
+
+        assert operation.ref == "bootstrap@lost,idle"
 
     async def test_old_error(self) -> None:
         """The error of the bootstrap before does not show that a lost call has begun."""
@@ -422,6 +502,21 @@ class TestIdle:
 
             assert (await waiting).phase is Phase.COMPLETED
 
+    async def test_get(self) -> None:
+        """One look at an idle node shows its state."""
+        async with machines() as (_, client):
+            found = await client.get("bootstrap")
+
+        assert (found.status, found.phase) == ("idle", Phase.PENDING)
+
+    async def test_accepted(self) -> None:
+        """A node that accepts the call and stays idle is said to show no bootstrap."""
+        async with machines() as (cluster, client):
+            cluster.inject(method="POST", status=200)
+            operation = await client.cluster.create(CREATE)
+            with pytest.raises(ActionNotFound, match="accepted the call, and shows no bootstrap"):
+                await operation.wait()
+
 
 class TestOutages:
     """Nodes that go away in the middle."""
@@ -474,6 +569,34 @@ class TestOutages:
             ]  # fmt: skip
             assert all(300 <= each.elapsed < 303 for each in ended[1:])  # type: ignore[union-attr, operator]
 
+    @pytest.mark.parametrize("request_timeout", [5, 30])
+    @pytest.mark.parametrize("hanging", [1, 2])
+    async def test_hanging(self, request_timeout: float, hanging: int) -> None:
+        """Nodes that accept connections and never answer delay the others by some seconds only."""
+        silent = [Node(behaviour="hangs") for _ in range(hanging)]
+        async with machines() as (cluster, starter), serving(*silent) as away:
+            urls = [*away, cluster.url]
+            cluster.plan_bootstrap(1, duration=600, demands_credentials_at=1)
+            await starter.cluster.create(CREATE)
+            began = loop_time()
+            async with ActionsClient(
+                urls, username=USER, password=PASSWORD, request_timeout=request_timeout
+            ) as client:
+                waits = [
+                    asyncio.create_task(
+                        client.cluster.wait_bootstrap(
+                            node=each.removeprefix("http://"), outage_timeout="1h"
+                        )
+                    )
+                    for each in away
+                ]
+                await client.cluster.wait_bootstrap(node=host(starter, 1), poll=every(5))
+                for wait in waits:
+                    wait.cancel()
+                await asyncio.gather(*waits, return_exceptions=True)
+
+            assert loop_time() - began < 600 + 15
+
     async def test_others(self) -> None:
         """Nodes that do not answer delay no other, and are no outage of it."""
         async with machines(3) as (cluster, client):
@@ -505,7 +628,7 @@ class TestCredentials:
 
     @pytest.mark.parametrize("options", [{"password": "wrong-password"}, {"auth": "jwt"}])
     async def test_wrong(self, options: dict[str, Any]) -> None:
-        """Wrong credentials end the wait as soon as they are demanded."""
+        """Wrong credentials end the wait ten seconds after they are demanded."""
         async with machines(**{"password": "wrong-password"} | options) as (_, client):
             operation = await client.cluster.create(CREATE)
             with pytest.raises(AuthenticationError, match="Check the user"):
@@ -528,6 +651,38 @@ class TestCredentials:
             cluster.inject(times=4, method="GET", node=2, status=401)
 
             assert (await operation.wait()).phase is Phase.COMPLETED
+
+    async def test_later(self) -> None:
+        """A node whose services start may refuse right credentials for some seconds."""
+        states: list[Any] = [answer("idle"), answer("creating_cluster"), *[(401, "")] * 4]
+        answers = [*states, answer("completed")]
+        async with RecordingServer(GET=answers) as server, server.client() as client:
+            operation = await client.cluster.create(CREATE)
+
+            assert (await operation.wait()).status == "completed"
+
+    async def test_reset(self) -> None:
+        """A node that was part of a cluster, and is idle now, is sent no credentials any more."""
+        answers = [(401, ""), answer("completed"), *[answer("idle")] * 3]
+        async with RecordingServer(GET=answers) as server, server.client() as client:
+            await client.wait_for("bootstrap")
+            await client.wait_for("bootstrap@idle")
+            await client.wait_for("bootstrap@idle")
+
+        sent = ["Authorization" in call.headers for call in server.calls]
+        assert sent == [False, True, True, False]
+
+    async def test_no_tokens(self) -> None:
+        """A cluster that grants no tokens ends the wait at once."""
+        answers: dict[str, Any] = {
+            "GET": [answer("creating_cluster"), (401, "")],
+            "POST": [(404, '{"error_code": "not_found"}')],
+        }
+        async with RecordingServer(**answers) as server, server.client(auth="jwt") as client:
+            with pytest.raises(RequestRejected, match="grants no tokens: leave out auth"):
+                await client.cluster.wait_bootstrap()
+
+        assert loop_time() < 10
 
     async def test_changed(self) -> None:
         """Credentials that the node itself has accepted, and does not any more, are wrong."""
@@ -642,6 +797,52 @@ class TestEnds:
 def answer(state: str) -> tuple[int, str]:
     """Return an answer with a state."""
     return 200, json.dumps({"bootstrap_status": {"state": state}})
+
+
+def began(state: str, start_time: float, uid: str = "1") -> tuple[int, str]:
+    """Return an answer with a state, and the time at which the bootstrap began."""
+    status = {"state": state, "start_time": start_time}
+    return 200, json.dumps({"bootstrap_status": status, "local_node_info": {"uid": uid}})
+
+
+class TestOtherRuns:
+    """Answers about a bootstrap that the call has not begun: they are never taken for its end."""
+
+    @pytest.mark.parametrize(
+        ("answers", "error"),
+        [
+            (
+                [answer("idle"), began("creating_cluster", 1000), began("completed", 5)],
+                ActionVanished,
+            ),
+            (
+                [answer("idle"), began("joining_cluster", 100), began("completed", 900, "7")],
+                ActionVanished,
+            ),
+            ([answer("idle"), began("completed", 5, "7")], ActionNotFound),
+            (
+                [began("completed", 100), answer("idle"), began("completed", 100)],
+                ActionNotFound,
+            ),
+            ([began("completed", 100), began("completed", 100.4)], ActionNotFound),
+        ],
+    )
+    async def test_not_taken(self, answers: list[Any], error: type[Exception]) -> None:
+        """An older end, or one of another node, does not complete the call."""
+        async with RecordingServer(GET=answers) as server, server.client() as client:
+            operation = await client.cluster.create(CREATE)
+            with pytest.raises(error):
+                await operation.wait()
+
+    @pytest.mark.parametrize("before", ["error", "idle"])
+    async def test_same_second(self, before: str) -> None:
+        """A bootstrap that begins within the second of the one before is followed to its end."""
+        states = [before, "creating_cluster", "creating_cluster", "completed"]
+        answers: list[Any] = [began(state, 100) for state in states]
+        async with RecordingServer(GET=answers) as server, server.client() as client:
+            operation = await client.cluster.create(CREATE)
+
+            assert (await operation.wait()).status == "completed"
 
 
 class TestTruth:

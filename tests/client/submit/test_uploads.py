@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -12,12 +13,14 @@ from redis_enterprise_actions import (
     ClusterUnreachable,
     Phase,
     RequestRejected,
+    UnreadableReply,
     UsageError,
 )
 from redis_enterprise_actions._client.http.messages import Upload
 from redis_enterprise_actions._client.submit.uploads import read_module
 from redis_enterprise_actions.testing import FakeCluster
 from tests.conftest import client_of
+from tests.recorder import RecordingServer
 
 
 if TYPE_CHECKING:
@@ -37,6 +40,13 @@ CONFIG: Final[dict[str, Any]] = {
     "capabilities": [],
     "min_redis_version": "2.1",
 }
+
+
+class BytesPath:
+    """Path that is given as bytes."""
+
+    def __fspath__(self) -> bytes:
+        return b"/module.zip"
 
 
 class TestBody:
@@ -65,11 +75,14 @@ class TestBody:
             ("\0", None, "cannot be read"),
             (b"PK", None, "name= is needed"),
             (5, None, "neither a path nor bytes"),
+            (BytesPath(), None, "pass it as text"),
+            (b"PK", 5, "is not the name of a module's file"),
+            (__file__, b"a.zip", "is not the name of a module's file"),
             (b"PK", 'a".zip', "is not the name of a module's file"),
             (b"PK", "a\r\n.zip", "is not the name of a module's file"),
         ],
     )
-    async def test_bad(self, file: Any, name: str | None, problem: str) -> None:  # noqa: ANN401
+    async def test_bad(self, file: Any, name: Any, problem: str) -> None:  # noqa: ANN401
         """What cannot be sent is wrong usage."""
         with pytest.raises(UsageError, match=problem):
             await read_module(file, name)
@@ -168,3 +181,89 @@ class TestUserDefined:
         async with FakeCluster(version="8.2") as cluster, client_of(cluster) as client:
             with pytest.raises(AuthenticationError, match="modules_upload_disabled"):
                 await client.cluster.upload_module(CONTENT, CONFIG, name=NAME)
+
+
+ARTIFACTS: Final = "/v2/local/modules/user-defined/artifacts"
+
+
+def server_with(*artifact_answers: tuple[int, str]) -> RecordingServer:
+    """Return a server of 8.0 that accepts a configuration, and answers to the package."""
+    return RecordingServer(
+        GET=[(200, '{"name": "c"}')], POST=[(200, '{"uid": "abc"}'), *artifact_answers]
+    )
+
+
+@pytest.mark.enable_socket
+class TestAnswersToPackages:
+    """Answers of nodes to the package of a user-defined module."""
+
+    @pytest.mark.parametrize("answer", [(200, ""), (200, "{}"), (201, '{"uid": "abc"}')])
+    async def test_accepted(self, answer: tuple[int, str]) -> None:
+        """A status alone, or an object, is a success."""
+        async with server_with(answer) as server, server.client() as client:
+            await client.cluster.upload_module(CONTENT, CONFIG, name=NAME)
+
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            (200, "<html>Welcome</html>"),
+            (404, "<html>"),
+            (405, "<html>"),
+        ],
+    )
+    async def test_foreign(self, answer: tuple[int, str]) -> None:
+        """The answer of another server is no success, and the package is sent again."""
+        async with (
+            server_with(answer, answer, (200, "")) as server,
+            server.client() as client,
+        ):
+            await client.cluster.upload_module(CONTENT, CONFIG, name=NAME)
+
+        assert [call.path for call in server.changes].count(ARTIFACTS) == 3
+
+    @pytest.mark.parametrize("answer", [(200, "<html>"), (405, "<html>")])
+    async def test_foreign_only(self, answer: tuple[int, str]) -> None:
+        """Another server's answers end the call after `outage_timeout`, and name the API's URL."""
+        async with server_with(answer) as server, server.client() as client:
+            began = asyncio.get_running_loop().time()
+            with pytest.raises(UnreadableReply) as caught:
+                await client.cluster.upload_module(CONTENT, CONFIG, name=NAME, outage_timeout=60)
+
+        assert 30 < asyncio.get_running_loop().time() - began <= 60
+        assert "POST /v2/local" in str(caught.value)
+        assert "REST API itself" in (caught.value.advice or "")
+
+    @pytest.mark.parametrize("status", [200, 404, 405])
+    async def test_refused(self, status: int) -> None:
+        """An error of the API ends the call, whatever its status, and with no other advice."""
+        body = '{"error_code": "invalid_module", "description": "no such module"}'
+        async with server_with((status, body)) as server, server.client() as client:
+            with pytest.raises(RequestRejected, match="no such module") as caught:
+                await client.cluster.upload_module(CONTENT, CONFIG, name=NAME)
+
+        assert (caught.value.error_code, caught.value.hint) == ("invalid_module", None)
+        assert caught.value.status == status
+
+    async def test_second_try(self) -> None:
+        """If the configuration is there already, the nodes are sent the package all the same."""
+        exists = (406, '{"error_code": "module_exists"}')
+        async with (
+            RecordingServer(GET=[(200, "{}")], POST=[exists, (200, "")]) as server,
+            server.client() as client,
+        ):
+            with pytest.raises(RequestRejected, match="sent the package again"):
+                await client.cluster.upload_module(CONTENT, CONFIG, name=NAME)
+
+        assert [call.path for call in server.changes] == ["/v2/modules/user-defined", ARTIFACTS]
+
+    @pytest.mark.parametrize(
+        ("config", "options"),
+        [(CONFIG, {"request_timeout": 0}), ({"a": object()}, {}), (CONFIG, {"name": 5})],
+    )
+    async def test_wrong_usage(self, config: Any, options: Any) -> None:  # noqa: ANN401 - wrong ones
+        """Wrong arguments are refused before anything is sent."""
+        async with server_with((200, "")) as server, server.client() as client:
+            with pytest.raises(UsageError):
+                await client.cluster.upload_module(CONTENT, config, **{"name": NAME} | options)
+
+        assert server.calls == []

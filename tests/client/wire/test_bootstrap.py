@@ -91,11 +91,25 @@ def test_start_time(value: object, time: datetime | None) -> None:
             "failed nodes: 2 (rack r1), 3; the node to replace is 2",
         ),
         ({"failed_nodes": [4, {}, [], None]}, "failed nodes: 4"),
+        ({"failed_nodes": [4, ["x"]]}, '{"failed_nodes":[4,["x"]]}'),
+        (
+            {"failed_nodes": [{"uid": 4, "addr": "10.0.0.4"}, 5]},
+            'failed nodes: {"uid":4,"addr":"10.0.0.4"}, 5',
+        ),
+        ({"failed_nodes": [{"rack_id": "r1"}]}, 'failed nodes: {"rack_id":"r1"}'),
         ({"failed_nodes": []}, None),
         ({"failed_nodes": "2, 3"}, "failed nodes: 2, 3"),
         ({"replace_candidate": {"uid": 2}}, "the node to replace is 2"),
         ({"replace_candidate": {"name": "x"}}, 'the node to replace is {"name":"x"}'),
-        ({"replace_candidate": True}, None),
+        ({"replace_candidate": True}, '{"replace_candidate":true}'),
+        ({"replace_candidate": [2, 3]}, '{"replace_candidate":[2,3]}'),
+        ({"violation": ["expired", "shards"]}, '{"violation":["expired","shards"]}'),
+        ({"required_memory": {"min": 5}}, '{"required_memory":{"min":5}}'),
+        (
+            {"message": "no", "reason": "never", "violation": ["x"], "hint": "yes"},
+            'no; never; {"violation":["x"],"hint":"yes"}',
+        ),
+        ({"field": "password", "value": "hunter2"}, '{"field":"password","value":"***"}'),
         ({"violation": "expired"}, "violation: expired"),
         ({"violation": {"message": "expired"}}, "violation: expired"),
         ({"required_memory": 4 * 2**30}, "required memory: 4 GiB"),
@@ -111,6 +125,20 @@ def test_start_time(value: object, time: datetime | None) -> None:
 def test_details(details: object, text: str | None) -> None:
     """The details of an error are said in words, without secrets."""
     assert error_of(details) == text
+
+
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ({"message": "the disk is full"}, "no; the disk is full"),
+        ({"error_code": {"name": "disk"}}, 'no; {"name":"disk"}'),
+        ({"error_code": ["disk", "memory"]}, "no; disk; memory"),
+        ({"error_code": "disk", "end_time": "2026-03-01T12:00:00Z"}, "no"),
+    ],
+)
+def test_beside_details(fields: dict[str, object], text: str) -> None:
+    """What an error says beside its details is said, too."""
+    assert error_of({"message": "no"}, **fields) == text
 
 
 def test_code() -> None:
@@ -141,6 +169,8 @@ def test_unreadable(body: bytes) -> None:
         read_bootstrap(body, REF, PATH)
 
     assert not caught.value.excerpt
+    has_advice = "REST API itself" in (caught.value.advice or "")
+    assert has_advice is (body == b"<html>")
 
 
 JSON = st.recursive(

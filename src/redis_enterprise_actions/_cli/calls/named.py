@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from redis_enterprise_actions._cli.connection import client_from_args
 from redis_enterprise_actions._cli.wait.reporter import LogCapture
+from redis_enterprise_actions._client.sources.bootstrap import find_node
 from redis_enterprise_actions._model.database_names import name_in, uid_of
 from redis_enterprise_actions._model.errors import UsageError
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
 
     from redis_enterprise_actions._cli.execution import Execution
+    from redis_enterprise_actions._client.client import ActionsClient
     from redis_enterprise_actions._model.secret import Secret
 
     from .command import Start
@@ -43,7 +45,7 @@ def run_named_call(
     client = client_from_args(args)
     method = attrgetter(f"{args.resource}.{call.method}")(client)
     several = {
-        argument.name: cast("list[str]", values.pop(argument.name))
+        argument.name: _distinct_nodes(client, cast("list[str]", values.pop(argument.name)))
         for argument in call.arguments
         if argument.kind is ArgumentKind.EACH and argument.name in values
     }
@@ -74,6 +76,11 @@ def run_named_call(
         is_dry=is_dry,
         resolve=resolve,
     )
+
+
+def _distinct_nodes(client: ActionsClient, names: list[str]) -> list[str]:
+    """Return a name for each of the nodes that are named. Raises `UsageError`, before any call."""
+    return list({find_node(client.urls, name): name for name in names}.values())
 
 
 def _values(args: argparse.Namespace, call: NamedCall) -> dict[str, object]:

@@ -30,7 +30,7 @@ from redis_enterprise_actions._model.errors import (
 )
 from redis_enterprise_actions._model.outcome import Outcome
 from redis_enterprise_actions._model.record import Recorder
-from redis_enterprise_actions._model.reference import Condition, parse_reference
+from redis_enterprise_actions._model.reference import Condition, Reference, parse_reference
 from redis_enterprise_actions._model.text import duration_text
 from redis_enterprise_actions._report.write import write_report
 
@@ -53,7 +53,6 @@ if TYPE_CHECKING:
     from redis_enterprise_actions._client.client import ActionsClient
     from redis_enterprise_actions._client.operation import Operation
     from redis_enterprise_actions._model.database_names import NamedReference
-    from redis_enterprise_actions._model.reference import Reference
 
     from .displays import Display
     from .follow import WaitOptions
@@ -73,8 +72,14 @@ class ListTimeout(UsageError):
 def run_wait(args: argparse.Namespace, execution: Execution) -> Coroutine[object, object, int]:
     """Return the wait for what the arguments name. Reads standard input, if they name that."""
     log = execution.enter_context(LogCapture())
-    client = client_from_args(args)
-    return wait(args, client, parse_references(args.ref, print_error), log, execution)
+    refs = parse_references(args.ref, print_error)
+    needs_user = not refs or any(not _is_idle_node(ref) for ref in refs)
+    return wait(args, client_from_args(args, needs_user=needs_user), refs, log, execution)
+
+
+def _is_idle_node(ref: Reference | NamedReference) -> bool:
+    """Return True if a reference is for a node that is in no cluster, and knows no user."""
+    return isinstance(ref, Reference) and ref.condition is Condition.IDLE
 
 
 async def wait(
@@ -193,15 +198,15 @@ async def submit(
                 )
                 raise
             else:
-                failed = _report_failures(failures, reporter, is_end=not operations)
+                code = _report_failures(failures, reporter, is_end=not operations)
                 if operations or not failures:
                     code = await follow(
                         operations,
                         stop=StopCondition.ALL,
                         options={**wait_options(args), "recorder": reports.recorder},
                         reporter=reporter,
+                        failed=code,
                     )
-                code = failed or code
     return await _run_hook(args, reporter, code or reports.exit_code)
 
 

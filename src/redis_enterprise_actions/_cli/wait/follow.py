@@ -95,11 +95,13 @@ async def follow(
     stop: StopCondition,
     options: WaitOptions,
     reporter: ProgressReporter,
+    failed: int = 0,
 ) -> int:
     """Follow operations until `stop` is met or all have ended; return the exit code.
 
     The end of each wait is reported, also if this is cancelled or the display fails. The work on
-    the cluster goes on. The message of a cancellation, if it is an int, is the exit code.
+    the cluster goes on. The message of a cancellation, if it is an int, is the exit code. `failed`
+    is that of calls that failed before, 0 without any.
     """
     codes: dict[Reference, int] = {}
 
@@ -112,7 +114,7 @@ async def follow(
     exit_code = 0
     try:
         why = await _wait_until(stop, tasks, codes)
-        exit_code = stop.exit_code(set(codes.values()))
+        exit_code = failed or stop.exit_code(set(codes.values()))
     except BaseException as error:
         why, exit_code = early_end(error, reporter)
         raise

@@ -50,13 +50,14 @@ def resolve_options(
     ask_password: Callable[[str, Sequence[str]], Secret | None] | None = None,
     *,
     use_environment: bool = True,
+    needs_user: bool = True,
 ) -> ResolvedOptions:
     """Return the given options (those that are not None), completed by all other sources.
 
     Given options take precedence over the environment, and the environment over the profile. The
     password of a user, if no source has it, is read from the keyring, if the profile says so, or
     else taken from `ask_password`, which gets the user and the URLs. Raises `UsageError`, which
-    names all settings that are missing.
+    names all settings that are missing; a user is none of them unless `needs_user`.
     """
     warn_of_wrong_names()
     profile = load_profile(profile_name)
@@ -67,7 +68,7 @@ def resolve_options(
         urls = options.get("url", ())
         options = merge(options, lambda name: _profile_setting(profile, urls, name))
         origins = dict.fromkeys(options, f"profile {profile.name}") | origins
-    problem = _missing_settings(options, profile)
+    problem = _missing_settings(options, profile, needs_user=needs_user)
     if problem is not None:
         raise UsageError(problem)
     if "username" in options and not options.keys() & {"token", "password"}:
@@ -122,7 +123,9 @@ def _nothing(_: str) -> str:
     return ""
 
 
-def _missing_settings(options: Mapping[str, Any], profile: Profile | None) -> str | None:
+def _missing_settings(
+    options: Mapping[str, Any], profile: Profile | None, *, needs_user: bool
+) -> str | None:
     """Return which settings are missing and where to give them, or None."""
     has_user = bool(options.keys() & {"username", "token", "client_cert"})
     if not options.get("url"):
@@ -136,7 +139,7 @@ def _missing_settings(options: Mapping[str, Any], profile: Profile | None) -> st
             f"no cluster is named: give --url (REDIS_ENTERPRISE_URL){user}{other}, or run "
             "`redis-actions login`; `redis-actions demo` needs no cluster"
         )
-    if has_user:
+    if has_user or not needs_user:
         return None
     return (
         "no user is named: give --user (REDIS_ENTERPRISE_USER), --token-file "

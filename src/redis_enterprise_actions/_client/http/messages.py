@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import email.utils
+from datetime import UTC
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import datetime
 
     from redis_enterprise_actions._model.secret import Secret
 
@@ -21,6 +24,15 @@ class Reply(NamedTuple):
     status: int
     body: bytes
     headers: Mapping[str, str]
+
+    @property
+    def date(self) -> datetime | None:
+        """The time of the answer by the clock of the node, to the second; None without one."""
+        try:
+            date = email.utils.parsedate_to_datetime(self.headers.get("Date", ""))
+        except (OverflowError, TypeError, ValueError):
+            return None
+        return date if date.tzinfo else date.replace(tzinfo=UTC)
 
     def __repr__(self) -> str:
         return f"<answer {self.status} of {len(self.body)} bytes>"

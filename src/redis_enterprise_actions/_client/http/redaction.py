@@ -51,12 +51,15 @@ def without_secrets(secrets: Iterable[Secret], text: str | None) -> str | None:
 def secrets_in(json: object) -> tuple[Secret, ...]:
     """Return the secrets in the body of a call, the longest first, as one may be part of another.
 
-    They are the values under keys such as "password" or "token", and passwords in URLs.
+    They are the texts and numbers under keys such as "password" or "license", and passwords in
+    URLs.
     """
     found: list[Secret] = []
     left: list[tuple[object, bool]] = [(json, False)]
     while left:  # no recursion: a body may be nested deeper than Python's stack
         value, is_secret = left.pop()
+        if is_secret and isinstance(value, int | float) and not isinstance(value, bool):
+            value = str(value)
         if isinstance(value, str):
             texts = [value] if is_secret else _URL_PASSWORD.findall(value)
             found += [Secret(text) for text in texts if len(text) >= _MIN_SECRET_LENGTH]

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from .nodes import NodePool
     from .tls import TLSSettings
 
+NO_TOKENS: Final = 'This cluster grants no tokens: leave out auth="jwt"'
 _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 
@@ -456,10 +457,13 @@ class Transport:
 
         reply = await self._request(request, decode, gate, self._token_slots, headers)
         if reply.status == 404:
-            hint = 'This cluster grants no tokens: leave out auth="jwt"'
-            raise RequestRejected("POST", path, status=404, hint=hint)
+            raise RequestRejected("POST", path, status=404, hint=NO_TOKENS)
         self._grants_tokens = True
         return Secret(reply.body.decode("utf-8", "replace"))
+
+    def shortened(self, request: Request, limit: float) -> Request:
+        """Return a request with a time limit of at most `limit` seconds."""
+        return request._replace(timeout=min(request.timeout or self._request_timeout, limit))
 
     def _timeout_for(self, node: URL, request: Request) -> aiohttp.ClientTimeout:
         """Return the timeout of one node: a share of the request's, if there is another node."""

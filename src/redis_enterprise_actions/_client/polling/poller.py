@@ -55,6 +55,7 @@ _outage_log = logging.getLogger("redis_enterprise_actions.outages")  # fields: d
 # Seconds; a request is slow then. Nine times that, the rest after it, are the longest pause.
 _SLOW: Final = 5 / 3
 _HELD_UP: Final = 0.5  # seconds; a timer that is later shows that the process stood still
+_RECENT: Final = 60.0  # seconds since an answer of any node; the longest rest
 _OUTAGE_FAILURES: Final = 2  # failures in a row; a single one is no outage of the cluster
 _SPARE_LIMITS: Final = 64  # entries of the heap of limits that may be void
 _OTHER_LOOP: Final = "the client belongs to the event loop that it was first used in"
@@ -120,6 +121,7 @@ class Poller:
         self._rate_limiter = RateLimiter()
         self._state = PollingState(self._registry, self._rate_limiter)
         self._answered_at = -math.inf  # time of the last answer of the cluster
+        self._heard_at = -math.inf  # time of the last answer of any node, also for itself only
         self._held_up_until = -math.inf  # end of the last time in which the loop was blocked
         self._due: _Request | None = None  # the request in flight that was due
         self._beside: _Request | None = None
@@ -411,6 +413,7 @@ class Poller:
         took: float,
         now: float,
     ) -> None:
+        self._heard_at = now
         self._rate_limiter.record_end(request.gate, now, took, is_answered=True)
         if listed is not None:
             self._on_list(request, listed, took, now)
@@ -580,7 +583,18 @@ class Poller:
             request.endpoint.on_failed(now, alone=request.has_failed)
 
     def _record_failed_end(self, request: _Request, took: float, now: float) -> None:
-        if request.is_quick:
+        """Record the end of a failed request, for the rate limit.
+
+        A node that answers for itself only is no reason to let other ones rest that do answer.
+        """
+        tracked = request.tracked
+        is_beside_others = (
+            tracked is not None
+            and tracked.ref.is_of_one_node
+            and len(request.endpoint.tracked) > 1
+            and now - self._heard_at < _RECENT
+        )
+        if request.is_quick or is_beside_others:
             self._rate_limiter.record_urgent_end(request.gate)
         else:
             self._rate_limiter.record_end(request.gate, now, took, is_answered=False)

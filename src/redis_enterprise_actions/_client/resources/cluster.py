@@ -10,9 +10,15 @@ from redis_enterprise_actions._client.pacing.durations import (
     seconds,
 )
 from redis_enterprise_actions._client.sources.paths import checked_uid
-from redis_enterprise_actions._client.submit.request import UPLOAD_TIMEOUT
+from redis_enterprise_actions._client.submit.request import (
+    UPLOAD_TIMEOUT,
+    check_json,
+    request_limit,
+)
 from redis_enterprise_actions._client.submit.uploads import (
+    MODULE_EXISTS,
     MODULES,
+    SENT_AGAIN,
     USER_DEFINED,
     check_reached,
     read_module,
@@ -194,10 +200,12 @@ class Cluster(Resource):
         `file` is the path of its package, or the bytes, with the `name` of the file then. From 8.0
         on, a module is user-defined: `config` is its configuration, and the package goes to each of
         the client's URLs after that, so all nodes have to be among them; the work is done with the
-        answers. If a node refuses the package, the configuration stays. Before 8.0 there is no
-        `config`, and the installation goes on after the answer. The error of a release that lacks
-        the route says what to call. By default one request may take ten minutes. Raises
-        `UsageError` if the file cannot be read.
+        answers. If a node refuses the package, the configuration stays: a second call sends the
+        package to each node, and then raises the refusal of the configuration (`module_exists`).
+        Before 8.0 there is no `config`, and the installation goes on after the answer. The error of
+        a release that lacks the route says what to call. By default one request may take ten
+        minutes, and each node has `outage_timeout` to take the package. Raises `UsageError` if the
+        file cannot be read.
 
         Source: POST /v2/modules (modules), POST /v2/local/modules/user-defined/artifacts and
         /v2/modules/user-defined (modules/user-defined). Needs the permission
@@ -205,7 +213,10 @@ class Cluster(Resource):
         """
         parts, upload = self._parts, await read_module(file, name)
         body = None if config is None else merge(config, "config", {})
-        await check_reached(parts.sources, seconds(outage_timeout, "outage_timeout"))
+        check_json(body)
+        limit = request_limit(request_timeout) or UPLOAD_TIMEOUT
+        outage = seconds(outage_timeout, "outage_timeout")
+        await check_reached(parts.sources, outage)
         try:
             operation: Operation[None] = await parts.start(
                 "POST",
@@ -220,10 +231,13 @@ class Cluster(Resource):
                 upload=upload if config is None else None,
             )
             if config is not None:
-                limit = seconds(request_timeout or UPLOAD_TIMEOUT, "request_timeout")
-                await upload_artifact(parts.sources, upload, timeout=limit)
+                await upload_artifact(parts.sources, upload, timeout=limit, outage_timeout=outage)
         except RequestRejected as error:
             error.hint = upload_hint(error)
+            if config is not None and error.error_code == MODULE_EXISTS:
+                # An earlier call may have failed before all nodes had the package.
+                await upload_artifact(parts.sources, upload, timeout=limit, outage_timeout=outage)
+                error.hint = SENT_AGAIN
             raise
         return operation
 

@@ -11,10 +11,15 @@ from copy import copy
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from msgspec.structs import replace
+from yarl import URL
+
 from redis_enterprise_actions._client.http.node_requests import NodeRequests
+from redis_enterprise_actions._client.http.redaction import without_secrets
 from redis_enterprise_actions._client.protocols import NO_LIST
 from redis_enterprise_actions._client.wire.bootstrap import read_bootstrap
 from redis_enterprise_actions._client.wire.conditions import condition_action
+from redis_enterprise_actions._model.action import Phase
 from redis_enterprise_actions._model.errors import UntrustedCertificate, UsageError
 from redis_enterprise_actions._model.reference import Reference, ReferenceKind
 
@@ -23,13 +28,15 @@ from .not_found import is_missing
 
 
 if TYPE_CHECKING:
-    from yarl import URL
+    from collections.abc import Sequence
+    from datetime import datetime
 
-    from redis_enterprise_actions._client.http.messages import Reply
+    from redis_enterprise_actions._client.http.messages import Reply, Request
     from redis_enterprise_actions._client.http.transport import Transport
     from redis_enterprise_actions._client.protocols import Gate, ListResult, Wanted
     from redis_enterprise_actions._model.action import Action, AmbiguousAnswer
     from redis_enterprise_actions._model.errors import WaitError
+    from redis_enterprise_actions._model.secret import Secret
 
 PATH: Final = "/v1/bootstrap"  # the page's table has a typo: /v1/boostrap is answered 404
 _GOES_ON: Final = (
@@ -43,6 +50,8 @@ class BootstrapApi:
     def __init__(self, transport: Transport) -> None:
         self.transport = transport
         self.requests = NodeRequests(transport)
+        self._idle_at: dict[URL, datetime] = {}  # by the clock of the node
+        self._secrets: dict[URL, tuple[Secret, ...]] = {}  # in the body of the last call
 
     def path(self, _: Reference) -> str:
         """Return the path of a node's bootstrap, the same on all nodes."""
@@ -54,15 +63,7 @@ class BootstrapApi:
         Raises `UsageError` unless exactly one URL of the client fits.
         """
         urls = self.transport.nodes.urls
-        if not ref.uid:
-            return urls[0]
-        name = ref.uid.casefold()
-        found = [url for url in urls if name in {_host(url), f"{_host(url)}:{url.port}"}]
-        if len(found) == 1:
-            return found[0]
-        count = "several" if found else "none"
-        known = ", ".join(map(str, urls))
-        raise UsageError(f"{ref.uid!r} is the host of {count} of the client's URLs: {known}")
+        return find_node(urls, ref.uid) if ref.uid else urls[0]
 
     def reference(self, node: str | None) -> Reference:
         """Return the reference of the bootstrap of a node. Raises `UsageError`."""
@@ -76,6 +77,15 @@ class BootstrapApi:
         self.node_of(ref)
         return ref
 
+    async def post(self, ref: Reference | None, request: Request) -> Reply:
+        """Send a call about the bootstrap of a node, once; see `NodeRequests.post`.
+
+        What the node says from then on is shown without the secrets in the body.
+        """
+        node = self.node_of(ref or Reference(ReferenceKind.BOOTSTRAP, ""))
+        self._secrets[node] = request.secrets
+        return await self.requests.post(node, request)
+
     async def fetch(
         self, ref: Reference, last: Action | None, gate: Gate | None = None
     ) -> Action | AmbiguousAnswer | None:
@@ -86,7 +96,7 @@ class BootstrapApi:
         if ref.condition is not None:
             state = f"its bootstrap is in the state {found.status}"
             return condition_action(ref, [] if is_idle(found) else [state])
-        return match_run(found, ref, last)
+        return match_run(found, ref, last, self._idle_at.get(self.node_of(ref)))
 
     async def look(
         self, ref: Reference, last: Action | None = None, gate: Gate | None = None
@@ -95,15 +105,24 @@ class BootstrapApi:
 
         Raises `UntrustedCertificate` with a hint if the certificate has changed since `last`.
         """
+        node = self.node_of(ref)
         try:
-            return await self.requests.get(
-                self.node_of(ref), PATH, decode=partial(_decode, ref), gate=gate
+            found, date = await self.requests.get(
+                node, PATH, decode=partial(_decode, ref), gate=gate
             )
         except UntrustedCertificate as error:
             if last is None:
                 raise
             changed, cause = copy(error), error.__cause__
             changed.hint = _GOES_ON
+        else:
+            if found is None:
+                return None
+            if is_idle(found):
+                self.requests.forget_demand(node)
+                if date is not None:
+                    self._idle_at[node] = date
+            return _redacted(found, self._secrets.get(node, ()))
         raise changed from cause
 
     async def fetch_many(self, _: Wanted, __: Gate | None) -> ListResult:
@@ -115,8 +134,34 @@ class BootstrapApi:
         return None
 
 
-def _decode(ref: Reference, reply: Reply) -> Action | None:
-    return None if is_missing(reply, PATH) else read_bootstrap(reply.body, ref, PATH)
+def _decode(ref: Reference, reply: Reply) -> tuple[Action | None, datetime | None]:
+    found = None if is_missing(reply, PATH) else read_bootstrap(reply.body, ref, PATH)
+    return found, reply.date
+
+
+def _redacted(action: Action, secrets: tuple[Secret, ...]) -> Action:
+    """Return a bootstrap without secrets in the node's words."""
+    is_known = action.phase is not Phase.UNKNOWN
+    return replace(
+        action,
+        status=action.status if is_known else without_secrets(secrets, action.status) or "",
+        error_code=without_secrets(secrets, action.error_code),
+        error=without_secrets(secrets, action.error),
+    )
+
+
+def find_node(urls: Sequence[URL | str], name: str) -> URL:
+    """Return the URL whose host, or `host:port`, is `name`.
+
+    Raises `UsageError` unless exactly one of the client's URLs fits.
+    """
+    nodes, wanted = [URL(url) for url in urls], name.strip().casefold()
+    found = [url for url in nodes if wanted in {_host(url), f"{_host(url)}:{url.port}"}]
+    if len(found) == 1:
+        return found[0]
+    count = "several" if found else "none"
+    known = ", ".join(map(str, nodes))
+    raise UsageError(f"{name!r} is the host of {count} of the client's URLs: {known}")
 
 
 def _host(url: URL) -> str:

@@ -5,7 +5,6 @@ Vendor pages: requests/bdbs, requests/bdbs/actions, objects/bdb.
 
 from __future__ import annotations
 
-import email.utils
 import time
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -186,7 +185,7 @@ class DatabasesApi:
         by the client's. No two calls of this client have the same time.
         """
         now = time.time_ns() // 1_000_000
-        second = _date_of(reply)
+        second = None if reply.date is None else int(reply.date.timestamp()) * 1000
         call_time = now if second is None else min(max(now, second), second + 999)
         self._last_call_time = max(call_time, self._last_call_time + 1)
         baseline = parse_baseline(ref).with_call_time(
@@ -270,12 +269,3 @@ def _decode_list(reply: Reply) -> tuple[dict[int, WireDatabase], float]:
     if reply.status == 404:
         raise foreign_404(DATABASES)
     return read_databases(reply.body, DATABASES), list_cost(reply.body)
-
-
-def _date_of(reply: Reply) -> int | None:
-    """Return the `Date` of an answer in milliseconds, or None if it has none."""
-    try:
-        date = email.utils.parsedate_to_datetime(reply.headers.get("Date", ""))
-        return int(date.timestamp()) * 1000
-    except (OverflowError, TypeError, ValueError):
-        return None

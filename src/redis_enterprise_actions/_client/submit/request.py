@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import re
 import uuid
 from collections.abc import Mapping
-from typing import Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 from urllib.parse import urlencode
 
 import msgspec
 
 from redis_enterprise_actions._client.http.messages import Request, Upload
 from redis_enterprise_actions._client.http.redaction import secrets_in, without_secrets
+from redis_enterprise_actions._client.pacing.durations import seconds
 from redis_enterprise_actions._client.sources.paths import quoted_uid
 from redis_enterprise_actions._model.errors import UsageError
 from redis_enterprise_actions._model.reference import Reference, ReferenceKind
@@ -19,6 +21,9 @@ from redis_enterprise_actions._model.secret import Secret
 
 from .calls import OTHER_CALL, CallRule, Follow, find_rule
 
+
+if TYPE_CHECKING:
+    from redis_enterprise_actions._client.pacing.durations import Duration
 
 _METHODS: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 # Escapes in a path that servers may read in different ways, so that a rule for one path would apply
@@ -43,6 +48,7 @@ _RESERVED_HEADERS: Final = frozenset({
     "connection",
 })  # fmt: skip
 UPLOAD_TIMEOUT: Final = 600.0  # seconds; modules have up to some 100 MB
+_BOOTSTRAP: Final = re.compile(r"/v\d+/bootstrap(?:/.*)?", re.ASCII)
 _OFF: Final = frozenset({"false", "0", "no"})
 _TASK_ID: Final = "X-Task-ID"
 _PURGE: Final = "/purge"  # the only CRDB call whose page does not have X-Task-ID
@@ -72,6 +78,11 @@ class SubmitRequest(NamedTuple):
     def starts_nothing(self) -> bool:
         """True for a dry run, except that of an Active-Active database, which is a task."""
         return self.dry_run and self.follow is not Follow.CRDB_TASK
+
+    @property
+    def is_for_installed_node(self) -> bool:
+        """True for a call about a bootstrap: it goes to one node, without credentials."""
+        return _BOOTSTRAP.fullmatch(self.call.path) is not None
 
     def redacted(self, text: str | None) -> str | None:
         """Return a text of the cluster without the secrets in the body."""
@@ -128,6 +139,19 @@ def build_request(
         secrets=secrets,
     )
     return SubmitRequest(call, rule, ref, dry_run, secrets, names_task)
+
+
+def request_limit(request_timeout: Duration | None) -> float | None:
+    """Return the time limit of a call's request in seconds, or None. Raises `UsageError`."""
+    limit = None if request_timeout is None else seconds(request_timeout, "request_timeout")
+    if limit is not None and not 0 < limit < math.inf:
+        raise UsageError("request_timeout= must be more than 0 and not endless")
+    return limit
+
+
+def check_json(json: object) -> None:
+    """Raise `UsageError` unless a body can be encoded."""
+    _encode_body("POST", json)
 
 
 def checked_headers(headers: Mapping[str, str] | None) -> dict[str, str]:

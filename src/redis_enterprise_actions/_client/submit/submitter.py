@@ -275,10 +275,9 @@ class Submitter:
         return sent_at, reply
 
     def _exchange(self, request: SubmitRequest) -> Coroutine[object, object, Reply]:
-        """Send a request to any node, or a bootstrap to its node, once."""
-        if request.follow is Follow.BOOTSTRAP and request.ref is not None:
-            bootstraps = self.sources.bootstraps
-            return bootstraps.requests.post(bootstraps.node_of(request.ref), request.call)
+        """Send a request to any node, or one about a bootstrap to its node, once."""
+        if request.is_for_installed_node:
+            return self.sources.bootstraps.post(request.ref, request.call)
         return self.transport.send(request.call)
 
     async def _find_lost_work(
@@ -410,6 +409,8 @@ def _without_answer(request: SubmitRequest, before: Reference | None) -> Referen
         reason = "the answer cannot be decoded"
         unreadable = ClusterUnreachable(method, path, reason=reason)
         raise _answer_lost(unreadable, request, before) from None
+    if request.follow is Follow.BOOTSTRAP:
+        return bootstrap_runs.with_lost_call(before)
     return with_lost_call(before) if request.follow is Follow.NODE_ACTION else before
 
 

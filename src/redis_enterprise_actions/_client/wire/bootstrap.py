@@ -15,6 +15,7 @@ import msgspec
 from redis_enterprise_actions._model.action import Action, Kind, Phase, phase_of
 from redis_enterprise_actions._model.errors import UnreadableReply
 
+from .error_body import USE_API
 from .lenient_json import (
     Numeric,
     TextOrInt,
@@ -23,7 +24,7 @@ from .lenient_json import (
     decode_struct,
     utc_time,
 )
-from .reasons import joined, read_json, reason_in, reason_text
+from .reasons import joined, read_json, reason_in, reason_text, unknown_reason, whole_reason
 
 
 if TYPE_CHECKING:
@@ -48,7 +49,6 @@ _MEMORY: Final = MappingProxyType({
     "required_memory": "memory",
     "required_flash": "flash",
 })  # fmt: skip
-_SAID: Final = frozenset({"message", "failed_nodes", "replace_candidate", "violation", *_MEMORY})
 _BYTES: Final = re.compile(r"\d{1,18}", re.ASCII)
 _UNITS: Final = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB")
 
@@ -60,6 +60,9 @@ class WireBootstrapStatus(msgspec.Struct):
     start_time: Numeric = None
     error_code: TextOrInt = None
     error_details: msgspec.Raw = msgspec.Raw()
+
+
+_STATUS_FIELDS: Final = frozenset({*WireBootstrapStatus.__struct_fields__, "end_time"})
 
 
 class _WireNodeInfo(msgspec.Struct):
@@ -83,7 +86,8 @@ def read_bootstrap(body: bytes, ref: Reference, path: str) -> Action:
         status = decode_struct(wire.bootstrap_status, WireBootstrapStatus)
     except ValueError:
         problem = "there is no bootstrap_status with a state in it"
-        raise UnreadableReply("GET", path, problem=problem) from None
+        advice = USE_API if body.lstrip().startswith(b"<") else None
+        raise UnreadableReply("GET", path, problem=problem, advice=advice) from None
     phase = phase_of(status.state, BOOTSTRAP_PHASES)
     failed = phase is Phase.FAILED
     return Action(
@@ -95,8 +99,13 @@ def read_bootstrap(body: bytes, ref: Reference, path: str) -> Action:
         node_uid=as_text(decode_or_default(wire.local_node_info, _WireNodeInfo).uid),
         creation_time=_time(status.start_time),
         error_code=as_text(status.error_code) if failed else None,
-        error=_details_text(status.error_details) if failed else None,
+        error=_error_text(wire.bootstrap_status, status) if failed else None,
     )
+
+
+def _error_text(raw: msgspec.Raw, status: WireBootstrapStatus) -> str | None:
+    """Return what `error_details` say in words, and what else an error says."""
+    return joined([_details_text(status.error_details), unknown_reason(raw, _STATUS_FIELDS)], "; ")
 
 
 def _time(value: Numeric) -> datetime | None:
@@ -117,40 +126,39 @@ def _details_text(raw: msgspec.Raw) -> str | None:
     if not isinstance(found, dict):
         return reason_text(raw)
     details = cast("dict[str, object]", found)
-    rest = {name: value for name, value in details.items() if name not in _SAID}
-    return joined(
-        [
-            reason_in({"message": details.get("message")})[1],
-            _failed_nodes_text(details.get("failed_nodes")),
-            _labelled("the node to replace is", details.get("replace_candidate")),
-            _labelled("violation:", details.get("violation")),
-            *(_size_text(what, details.get(name)) for name, what in _MEMORY.items()),
-            joined(reason_in(rest), ": ") if rest else None,
-        ],
-        "; ",
-    )
+    said = {
+        "message": reason_in({"message": details.get("message")})[1],
+        "failed_nodes": _failed_nodes_text(details.get("failed_nodes")),
+        "replace_candidate": _labelled("the node to replace is", details.get("replace_candidate")),
+        "violation": _labelled("violation:", details.get("violation")),
+        **{name: _size_text(what, details.get(name)) for name, what in _MEMORY.items()},
+    }
+    rest = {name: each for name, each in details.items() if each and not said.get(name)}
+    return joined([*said.values(), whole_reason(rest)], "; ")
 
 
 def _failed_nodes_text(value: object) -> str | None:
     """Return the failed nodes, such as `failed nodes: 2 (rack r1), 3`."""
     if not isinstance(value, list):
         return _labelled("failed nodes:", value)
-    nodes = [text for each in cast("list[object]", value) if (text := _node_text(each))]
-    return f"failed nodes: {', '.join(nodes)}" if nodes else None
+    entries = [each for each in cast("list[object]", value) if each]
+    nodes = [text for each in entries if (text := _node_text(each))]
+    return f"failed nodes: {', '.join(nodes)}" if nodes and len(nodes) == len(entries) else None
 
 
 def _node_text(value: object) -> str | None:
+    """Return the uid and the rack of a node, or all that its fields say."""
     if not isinstance(value, dict):
         return _scalar_text(value)
     fields = cast("dict[str, object]", value)
     uid, rack = _scalar_text(fields.get("uid")), _scalar_text(fields.get("rack_id"))
-    return f"{uid} (rack {rack})" if uid and rack else uid
+    if uid is None or not fields.keys() <= {"uid", "rack_id"}:
+        return whole_reason(fields)
+    return f"{uid} (rack {rack})" if rack else uid
 
 
 def _labelled(label: str, value: object) -> str | None:
-    text = _scalar_text(value)
-    if text is None and isinstance(value, dict):
-        text = _node_text(cast("object", value)) or joined(reason_in(cast("object", value)), ": ")
+    text = _node_text(value)
     return None if text is None else f"{label} {text}"
 
 

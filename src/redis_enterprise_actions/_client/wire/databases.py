@@ -278,11 +278,13 @@ def _new_action(ref: Reference, status: str) -> Action:
 
 
 def present_state(found: AmbiguousAnswer, ref: Reference) -> Action | None:
-    """Return the state of a database as it is now, from one answer; None for other answers.
+    """Return the state of a database or a bootstrap now, from one answer; None for other answers.
 
     An idle database does not tell the state of a call that is to change it: that is `UNKNOWN`. A
     failure that may be older than the reference counts for nothing.
     """
+    if ref.kind is ReferenceKind.BOOTSTRAP and found.ambiguity is Ambiguity.IDLE:
+        return found.action
     if ref.kind is not ReferenceKind.BDB or found.ambiguity is Ambiguity.GONE:
         return None
     if found.ambiguity is Ambiguity.KNOWN_FAILURE:

@@ -70,22 +70,29 @@ def _api_error(body: bytes) -> _ApiError:
         return _ApiError()
 
 
-def unreadable_reply(path: str, problem: object, body: bytes) -> UnreadableReply:
+def unreadable_reply(
+    path: str, problem: object, body: bytes, *, method: str = "GET"
+) -> UnreadableReply:
     """Return the error for an unusable answer. Its `excerpt` is the beginning of the body.
 
     A web page is the answer of another server, as from the port of the UI.
     """
     advice = USE_API if body.lstrip().startswith(b"<") else None
-    return UnreadableReply("GET", path, problem=str(problem), excerpt=_excerpt(body), advice=advice)
+    return UnreadableReply(
+        method, path, problem=str(problem), excerpt=_excerpt(body), advice=advice
+    )
 
 
-def foreign_404(path: str, body: bytes = b"", *, method: str = "GET") -> UnreadableReply:
-    """Return the error for a 404 that is not the API's, with the beginning of `body`.
+def foreign_404(
+    path: str, body: bytes = b"", *, method: str = "GET", status: int = 404
+) -> UnreadableReply:
+    """Return the error for a 404 or 405 that is not the API's, with the beginning of `body`.
 
     The API has not executed the request.
     """
+    problem = FOREIGN_404.replace("404", str(status))
     return UnreadableReply(
-        method, path, problem=FOREIGN_404, excerpt=_excerpt(body), sent=False, advice=USE_API
+        method, path, problem=problem, excerpt=_excerpt(body), sent=False, advice=USE_API
     )
 
 

@@ -52,7 +52,7 @@ _MARKUP: Final = re.compile(
 )
 # Names of fields whose values are secrets.
 SECRET_KEYS: Final = re.compile(
-    "authorization|credential|key(?:$|_id)|pass|private|pwd|secret|token", re.IGNORECASE
+    "authorization|credential|key(?:$|_id)|^license$|pass|private|pwd|secret|token", re.IGNORECASE
 )
 _URL_PASSWORD: Final = re.compile(r"(:\\*/\\*/[^/\s:@]*):[^\s\"'<>]+@")  # sftp://user:password@host
 # Names and values in JSON, or in the `repr` of a dict, that a text quotes; quotes may be escaped.
@@ -92,6 +92,12 @@ def reason_text(raw: msgspec.Raw) -> str | None:
 def reason_in(value: object) -> tuple[str | None, str | None]:
     """Return the code and the text of an error, given as decoded JSON."""
     return _reason_of(_cleaned(value, [_MAX_VALUES]))
+
+
+def whole_reason(fields: dict[str, object]) -> str | None:
+    """Return the texts of an object, and all its other fields, as one text; None without any."""
+    others = {name: each for name, each in fields.items() if name not in _TEXTS}
+    return joined([joined(reason_in(part), ": ") for part in (fields, others) if part], "; ")
 
 
 def unknown_reason(raw: bytes | msgspec.Raw, known: Container[str]) -> str | None:
