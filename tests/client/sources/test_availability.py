@@ -314,11 +314,12 @@ async def test_look(cluster: FakeCluster, client: ActionsClient) -> None:
     assert await api.look(2, None) is None
 
 
-async def test_login_page() -> None:
-    """A success with a page in its body is not taken for "available"."""
+@pytest.mark.parametrize("body", ["<html>Log in</html>", '{"message": "please log in"}', "null"])
+async def test_login_page(body: str) -> None:
+    """A success with a body is not taken for "available"."""
     with aioresponses() as mocked:
         url = "http://localhost:8080/v1/bdbs/1/availability"
-        mocked.get(url, body="<html>Log in</html>", content_type="text/html", repeat=True)
+        mocked.get(url, body=body, content_type="text/html", repeat=True)
         async with ActionsClient("http://localhost:8080") as client:
             with pytest.raises(ClusterUnreachable, match="not the answer of a check"):
                 await client.databases.wait_available(1, outage_timeout=20)
