@@ -394,3 +394,7 @@ async def test_list(cluster: FakeCluster, client: ActionsClient) -> None:
         "bdb:2@available": "not available, its status is pending",
         "bdb:4@in-sync": "not in-sync, source 1 is syncing",
     }
+    assert {str(ref) for ref in listed.untold} == {
+        *(f"bdb:{uid}@available" for uid in (1, 3, 4)),
+        *(f"bdb:{uid}@in-sync" for uid in (1, 2, 3)),
+    }

@@ -457,7 +457,7 @@ class Poller:
                 news.append((tracked.waiters[0].joined, tracked, entry))
         news.sort(key=itemgetter(0))  # those that joined first hear first
         for _, tracked, entry in news:
-            self._on_entry(request, tracked, entry, now)
+            self._on_entry(request, tracked, entry, now, is_untold=tracked.ref in listed.untold)
         endpoint.on_heard(request.began, now, listed.cost, took)
 
     def _on_entry(
@@ -466,13 +466,17 @@ class Poller:
         tracked: TrackedAction,
         entry: UnreadEntry | Action | AmbiguousAnswer | None,
         now: float,
+        *,
+        is_untold: bool,
     ) -> None:
         """Pass an entry of a list, None if there is none, to the waiters that it concerns."""
         if tracked.was_heard_since(request.began):
             tracked.listen()  # a later request was answered before; the next list counts
         elif entry is None:
-            if tracked.is_attached and any(map(request.serves, tracked.waiters)):
-                tracked.on_missing(now)
+            if tracked.is_attached and is_untold:
+                tracked.on_untold()
+            elif tracked.is_attached and any(map(request.serves, tracked.waiters)):
+                tracked.on_missing()
         else:
             tracked.on_listed(request.began)
             if not isinstance(entry, (Action, AmbiguousAnswer)):
