@@ -217,6 +217,11 @@ class Reference(msgspec.Struct, frozen=True, gc=False):
         return self.kind is ReferenceKind.BOOTSTRAP
 
     @property
+    def asks_others(self) -> bool:
+        """Return True if other clusters are asked as well, whose failures are not this one's."""
+        return self.condition is Condition.REPLICATING and bool(self.settings)
+
+    @property
     def is_deletion(self) -> bool:
         """Return True if the work is the deletion of a database."""
         return self.run.partition(",")[0] == GONE

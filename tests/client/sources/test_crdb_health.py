@@ -120,6 +120,32 @@ async def test_unreachable_other(client: ActionsClient, other: FakeCluster) -> N
         assert list(caught.value.nodes) == list(theirs.urls)
 
 
+async def test_outage_of_other(
+    client: ActionsClient, cluster: FakeCluster, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Other clusters that do not answer are no outage of this one, however many waits need them."""
+    guids = [cluster.add_crdb() for _ in range(4)]
+    cluster.add_bdb(1)
+    async with ActionsClient("http://127.0.0.1:9") as dead:
+        waits = [
+            asyncio.create_task(
+                client.crdbs.wait_replicating(guid, others=[dead], outage_timeout=1000)
+            )
+            for guid in guids
+        ]
+        await asyncio.sleep(1)
+        action = await client.databases.wait_available(1, hold=60, timeout=100)
+        for wait in waits:
+            wait.cancel()
+        await asyncio.wait(waits)
+
+    assert 60 <= action.record.elapsed <= 70
+    assert action.record.outages == ()
+    messages = [it.message for it in caplog.records if "asking again" in it.message]
+    assert len(messages) == len(guids)
+    assert not any("are answered" in message for message in messages)
+
+
 async def test_refusal_of_other(client: ActionsClient, other: FakeCluster) -> None:
     """The refusal of an other cluster ends the wait, and says whose it is."""
     async with client_of(other) as theirs:

@@ -609,6 +609,7 @@ class Poller:
         outage = tracked.outage
         is_alone = (
             tracked.ref.is_of_one_node
+            or tracked.ref.asks_others
             or others_answered
             or (outage is not None and self._answered_at >= outage.began)
         )
@@ -671,7 +672,8 @@ class Poller:
         if is_alone and not tracked.outage.is_logged:
             tracked.outage.is_logged = True
             extra = _log_fields("outage", now - tracked.outage.began, error, tracked.ref)
-            others = "" if of_one_node else ", while requests for other actions are answered"
+            is_apart = of_one_node or tracked.ref.asks_others
+            others = "" if is_apart else ", while requests for other actions are answered"
             _outage_log.warning("%s; asking again%s", str(error), others, extra=extra)
 
     def _end_outage_of(self, tracked: TrackedAction, now: float) -> None:
