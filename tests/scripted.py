@@ -54,6 +54,7 @@ class ScriptedAction:
     begins: float = 0.0
     status: str = "completed"
     listed: bool = True
+    untold: bool = False  # the list tells nothing about it
     verified: bool = False  # the database shows that it has completed
     stalls_at: float = math.inf
 
@@ -158,14 +159,15 @@ class ScriptedCluster:
             ref: action for ref, action in seen.items() if action and self.work[ref.uid].listed
         }
         before, self.last_list = self.last_list, shown
+        untold = {ref for ref in seen if self.work[ref.uid].untold} - set(shown)
         if self.reports == "everything":
-            return ListResult(shown, cost=self.list_cost)
+            return ListResult(shown, cost=self.list_cost, untold=untold)
         changed = {ref: shown.get(ref) for ref in [*shown, *before]}
         changed = {ref: it for ref, it in changed.items() if it is not before.get(ref)}
         if self.reports == "actions":
-            return ListResult(changed, self.list_cost, shown.get)
+            return ListResult(changed, self.list_cost, shown.get, untold)
         entries = {ref: it and ScriptedEntry(it) for ref, it in changed.items()}
-        return ListResult(entries, self.list_cost, shown.get)
+        return ListResult(entries, self.list_cost, shown.get, untold)
 
     async def verify(self, _: Reference, unverified: WaitError, gate: Gate | None) -> Action | None:
         """Return an action as completed if its database shows that."""

@@ -172,6 +172,13 @@ def test_shapes(text: str, ref: Reference, name: str, list_kind: ListKind) -> No
             "g",
             ListKind.CRDB_HEALTH,
         ),
+        (
+            "crdb:g@replicating,with=c:9443~2",
+            Condition.REPLICATING,
+            "with=c:9443~2",
+            "g",
+            ListKind.CRDB_HEALTH,
+        ),
         ("cluster@quiet", Condition.QUIET, "", "", ListKind.CLUSTER_STATE),
         ("cluster@healthy,ignore=2+3", Condition.HEALTHY, "ignore=2+3", "", ListKind.CLUSTER_STATE),
         ("bootstrap@idle", Condition.IDLE, "", "", ListKind.BOOTSTRAPS),
@@ -188,6 +195,7 @@ def test_conditions(
         *(condition, settings, uid, list_kind),
     )
     assert (str(ref), ref.name) == (text, text)
+    assert ref.asks_others is settings.startswith("with=")
     assert parse_reference(text) == ref
     assert is_reference(text)
 

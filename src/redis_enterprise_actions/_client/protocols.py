@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Collection, Mapping
 
     from redis_enterprise_actions._model.action import Action, AmbiguousAnswer, Phase
     from redis_enterprise_actions._model.errors import WaitError
@@ -56,11 +56,15 @@ class ListResult(NamedTuple):
     If `read` is None, `changed` has all wanted references that the list shows. Otherwise it has
     those that differ from the last list of this source, and `read` decodes the entry of the last
     list for any wanted reference; it returns None if that list does not show the reference.
+
+    `untold` are wanted references that the list tells nothing about: they are not missing, and each
+    has to be asked for alone.
     """
 
     changed: Mapping[Reference, UnreadEntry | Action | AmbiguousAnswer | None]
     cost: float
     read: Callable[[Reference], Action | None] | None = None
+    untold: Collection[Reference] = ()
 
 
 _BYTES_PER_REQUEST: Final = 2**15  # bytes of answers that cost a cluster as much as a request

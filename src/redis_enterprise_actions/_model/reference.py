@@ -109,7 +109,8 @@ _HOST: Final = r"(?:\[[\w.:%]+\]|[\w.-]+)(?::\d{1,5})?"
 # Runs that are a condition, with its settings
 _AVAILABLE: Final = r"available(?:,lag(?:=\d{1,9})?)?"
 _HEALTHY: Final = rf"healthy(?:,ignore={_NUMBER}(?:\+{_NUMBER})*)?"
-_REPLICATING: Final = rf"replicating(?:,with={_HOST}(?:\+{_HOST})*)?"
+_OTHER: Final = rf"{_HOST}(?:~{_NUMBER})?"  # the number of the client, from the second one on
+_REPLICATING: Final = rf"replicating(?:,with={_OTHER}(?:\+{_OTHER})*)?"
 _PATTERNS: Final[Mapping[str, re.Pattern[str]]] = MappingProxyType({
     kind: re.compile(pattern, re.ASCII)
     for kind, pattern in {
@@ -215,6 +216,11 @@ class Reference(msgspec.Struct, frozen=True, gc=False):
     def is_of_one_node(self) -> bool:
         """Return True if one node alone can answer, whatever the others do."""
         return self.kind is ReferenceKind.BOOTSTRAP
+
+    @property
+    def asks_others(self) -> bool:
+        """Return True if other clusters are asked as well, whose failures are not this one's."""
+        return self.condition is Condition.REPLICATING and bool(self.settings)
 
     @property
     def is_deletion(self) -> bool:

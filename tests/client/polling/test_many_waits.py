@@ -1155,6 +1155,34 @@ class TestFairness:
         assert len([when for when in scripted.list_times if 10 < when < 50]) > 10
         await apart
 
+    @pytest.mark.parametrize("untold", [True, False])
+    @pytest.mark.parametrize("begin_apart", [0.0, 1.0])
+    async def test_each_has_its_turn(
+        self, scripted: ScriptedCluster, begin_apart: float, untold: bool
+    ) -> None:
+        """Of many actions that the list does not show, each is asked for in turn."""
+        uids = [f"a{n}" for n in range(200)]
+        scripted.reports = "everything"
+        waits = []
+        for uid in uids:
+            scripted.add(uid, begins=-1e6, ends=1e6, listed=False, untold=untold)
+            waits.append(asyncio.create_task(scripted.wait(uid)))
+            await asyncio.sleep(begin_apart)
+        began = max(now(), 100.0)
+        await asyncio.sleep(began - now() + 600)
+        for wait in waits:
+            wait.cancel()
+        await asyncio.wait(waits)
+
+        turns = [[began, *scripted.single_times(uid), began + 600] for uid in uids]
+        gaps = [max(end - begin for begin, end in pairwise(turn) if end > began) for turn in turns]
+        # While the list gets its turns, too, there are fewer for each action.
+        assert max(gaps) < len(uids) / (3 if untold else 1.5) + 30
+        times = [when for _, when, _ in scripted.requests if when > 10]
+        assert all(end - begin > 9.9 for begin, end in zip(times, times[30:], strict=False))
+        if untold:
+            assert [when for when in scripted.list_times if when > began] == []
+
     async def test_schedules_of_one_action(self, scripted: ScriptedCluster) -> None:
         """Polls for one wait do not spoil the aim of another wait for the same action."""
         scripted.add("a", ends=100.0)

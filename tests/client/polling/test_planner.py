@@ -199,7 +199,7 @@ class TestNextRequest:
     def test_missing_in_list_is_requested_alone(self) -> None:
         """An action that the list did not show is requested alone, at once."""
         planned = Planned("a", "b", "c")
-        planned.tracked(0).on_missing(1.0)
+        planned.tracked(0).on_missing()
         planned.poll(0.9, took=1.0)  # a rest does not count
         request = planned.next(1.0)
 
@@ -209,7 +209,7 @@ class TestNextRequest:
     def test_list_and_singles_alternate(self) -> None:
         """If a list and a single request are due, they alternate."""
         planned = Planned("a", "b", "c")
-        planned.tracked(0).on_missing(1.0)
+        planned.tracked(0).on_missing()
         planned.tracked(0).poll_now = False
         planned.poll(1000.0)
         kinds = []
@@ -224,7 +224,7 @@ class TestNextRequest:
         """A single request that is due later does not keep the list from its turn."""
         planned = Planned("a", "b", "c")
         planned.waiters[0].state.schedule = Planned("a", pause=500.0).waiters[0].state.schedule
-        planned.tracked(0).on_missing(1.0)
+        planned.tracked(0).on_missing()
         planned.tracked(0).poll_now = False
 
         planned.actions.last_was_list = True
@@ -404,10 +404,10 @@ class TestAtLimit:
         elif trouble == "refused":
             endpoint.refuse(0.0)
         elif trouble == "first unlisted":
-            planned.tracked(0).on_missing(0.5)
+            planned.tracked(0).on_missing()
         else:
-            planned.tracked(1).on_missing(0.5)
-            planned.tracked(2).on_missing(0.5)
+            planned.tracked(1).on_missing()
+            planned.tracked(2).on_missing()
         request = planned.next(1.0)
 
         assert (request.kind, request.tracked) == (RequestKind.SINGLE, planned.tracked(0))
@@ -469,7 +469,7 @@ class TestBeside:
     def test_unlisted_beside_a_single(self) -> None:
         """If the only unlisted action is the one that is out, the list is next."""
         planned = Planned("a", "b", "c", pause=7.0)
-        planned.tracked(0).on_missing(0.0)
+        planned.tracked(0).on_missing()
         out = planned.next(0.0)
 
         assert out.tracked is planned.tracked(0)

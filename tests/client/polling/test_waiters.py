@@ -423,7 +423,7 @@ class TestCounters:
         """The list that shows an action again counts for it."""
         registry = new_registry()
         _, tracked = joined(registry)
-        tracked.on_missing(1.0)
+        tracked.on_missing()
         tracked.endpoint.on_asked(2.0)
         tracked.on_listed(2.0)
 
@@ -607,7 +607,7 @@ class TestQuiet:
         tracked.endpoint.read = lambda _: at(2)
         assert tracked.ignores(ScriptedEntry(at(2)), 1.01)
         if event == "missing":
-            tracked.on_missing(2.0)
+            tracked.on_missing()
         elif event == "leaves":
             registry.remove(waiter)
         else:
@@ -636,10 +636,14 @@ class TestMissing:
         """An action that the list does not show is asked for alone, at once and for a minute."""
         registry = new_registry()
         _, tracked = joined(registry)
-        tracked.on_missing(10.0)
+        tracked.on_missing()
 
         assert tracked.poll_now
         assert tracked.due == -math.inf
+        registry.attach_due(1000.0)  # it waits for its turn
+        assert not tracked.is_attached
+        tracked.on_asked(9.0)
+        tracked.on_heard(10.0)
         registry.attach_due(69.9)
         assert not tracked.is_attached
         registry.attach_due(70.0)
@@ -649,12 +653,12 @@ class TestMissing:
         """If it is found alone, the list gets one more chance; after a second miss it does not."""
         registry = new_registry()
         _, tracked = joined(registry)
-        tracked.on_missing(10.0)
+        tracked.on_missing()
         tracked.on_asked(10.0)
         tracked.on_found_alone()
         assert tracked.is_attached
 
-        tracked.on_missing(12.0)
+        tracked.on_missing()
         tracked.on_asked(12.0)
         tracked.on_found_alone()
         assert not tracked.is_attached
@@ -674,10 +678,26 @@ class TestMissing:
         registry = new_registry()
         actions = [joined(registry, uid)[1] for uid in "abc"]
         for number, tracked in enumerate(actions):
-            tracked.on_missing(10.0 * number)
+            tracked.on_missing()
+            tracked.on_heard(20.0 - 10.0 * number)
         registry.attach_due(75.0)
 
-        assert [tracked.is_attached for tracked in actions] == [True, True, False]
+        assert [tracked.is_attached for tracked in actions] == [False, True, True]
+
+    def test_untold(self) -> None:
+        """One that the list tells nothing about is asked for alone until the list tells of it."""
+        registry = new_registry()
+        _, tracked = joined(registry)
+        tracked.on_missing()
+        tracked.on_untold()
+        assert (tracked.poll_now, tracked.list_misses) == (True, 0)
+        tracked.on_asked(9.0)
+        tracked.on_heard(10.0)
+        registry.attach_due(1e9)
+
+        assert not tracked.is_attached
+        tracked.on_listed(14.0)
+        assert tracked.is_attached
 
     def test_due(self) -> None:
         """An action is due when the first of its waiters is."""
@@ -852,7 +872,7 @@ class TestListEndpoint:
         joined(registry, "a")
         assert endpoint.is_usable(0.0)
 
-        actions[0].on_missing(0.0)
+        actions[0].on_missing()
         assert not endpoint.is_usable(0.0)
 
     def test_schedule(self) -> None:
@@ -870,7 +890,7 @@ class TestListEndpoint:
         assert endpoint.schedule(10.1, is_bound=never).count == 3
         registry.remove(waiters[0])
         assert endpoint.schedule(10.1, is_bound=never).count == 2
-        waiters[1].tracked.on_missing(10.2)
+        waiters[1].tracked.on_missing()
         assert endpoint.schedule(10.3, is_bound=never).count == 1
 
     def test_schedule_of_many(self) -> None:
@@ -989,7 +1009,8 @@ class TestRegistry:
         """An action that the list did not show is asked for alone when its waiter comes back."""
         registry = new_registry()
         waiter, tracked = joined(registry, every_update=True)
-        tracked.on_missing(10.0)
+        tracked.on_missing()
+        tracked.on_heard(10.0)
         registry.remove(waiter)
         assert not tracked.endpoint.alone
         registry.add(waiter, when)

@@ -15,6 +15,7 @@ from redis_enterprise_actions import (
     ActionNotFound,
     ActionsClient,
     ActionVanished,
+    AuthenticationError,
     ClusterUnreachable,
     Evidence,
     Kind,
@@ -24,6 +25,7 @@ from redis_enterprise_actions import (
     UsageError,
     WaitTimeout,
 )
+from redis_enterprise_actions._client.sources.availability import AvailabilityApi, AvailabilityLook
 from redis_enterprise_actions._model.reference import parse_reference
 from redis_enterprise_actions.testing import FakeCluster, Plan
 from tests.conftest import client_of
@@ -38,6 +40,9 @@ pytestmark = [pytest.mark.enable_socket, pytest.mark.core]
 
 CHECK = "GET /v1/bdbs/1/availability"
 DB_NOT_FOUND = json.dumps({"error_code": "db_not_found"}).encode()
+NODES = "GET /v1/nodes"
+NO_QUORUM = json.dumps({"error_code": "no_quorum"}).encode()
+NO_RELEASES = json.dumps([{"uid": 1, "software_version": "x"}, {"uid": 2}]).encode()
 LOOKS = ["GET /v1/bdbs/1", "GET /v1/bdbs/1/shards"]
 
 
@@ -54,7 +59,7 @@ def take_requests(cluster: FakeCluster) -> list[str]:
 
 
 @pytest.mark.parametrize("version", ["7.8", "7.22", "8.0", "8.2"])
-async def test_look(version: Version) -> None:
+async def test_get(version: Version) -> None:
     """One look returns the state, available or not, with the cluster's reason."""
     async with FakeCluster(version=version) as cluster, client_of(cluster) as client:
         cluster.add_bdb(1)
@@ -156,7 +161,59 @@ class TestWithoutCheck:
             requests = take_requests(cluster)
             assert requests[0] == CHECK
             assert requests.count(CHECK) == 1
-            assert requests[1:] == LOOKS * (len(requests) // 2)
+            assert requests[1] == NODES
+            assert requests[2:] == LOOKS * (len(requests) // 2 - 1)
+
+    async def test_upgrade(self) -> None:
+        """The route is tried again after some minutes, as the cluster may be upgraded."""
+        async with FakeCluster(version="7.4") as cluster, client_of(cluster) as client:
+            cluster.add_bdb(1)
+            await client.get("bdb:1@available")
+            await asyncio.sleep(179)
+            take_requests(cluster)
+            await client.get("bdb:1@available")
+            assert take_requests(cluster) == LOOKS
+            await asyncio.sleep(2)
+            cluster.inject(path="/v1/bdbs/1/availability", status=503, body=NO_QUORUM)
+            action = await client.get("bdb:1@available")
+
+            assert (action.phase, action.state) == (Phase.PENDING, "no_quorum")
+            assert take_requests(cluster) == [CHECK]
+
+    @pytest.mark.parametrize("body", [b'{"error_code": "no_permission"}', NO_RELEASES, b"[]"])
+    async def test_unknown_release(self, body: bytes) -> None:
+        """Where the release cannot be read, several answers without the route have to agree."""
+        async with FakeCluster(version="7.4") as cluster, client_of(cluster) as client:
+            cluster.add_bdb(1)
+            status = 403 if b"error_code" in body else 200
+            cluster.inject(path="/v1/nodes", status=status, body=body, times=None)
+            action = await client.databases.wait_available(1)
+
+            assert action.evidence is Evidence.OBJECTS
+            assert 5 <= now() <= 20
+            requests = take_requests(cluster)
+            count = requests.count(CHECK)
+            assert count >= 3
+            assert requests == [CHECK, NODES] * count + LOOKS
+
+    async def test_refused_credentials(self) -> None:
+        """A cluster that does not know the credentials says nothing about its release."""
+        async with FakeCluster(version="7.4") as cluster, client_of(cluster) as client:
+            cluster.add_bdb(1)
+            cluster.inject(path="/v1/nodes", status=401, times=None)
+            with pytest.raises(AuthenticationError):
+                await client.databases.wait_available(1)
+
+    @pytest.mark.parametrize(("status", "times"), [(404, 2), (502, 1)])
+    async def test_no_nodes(self, status: int, times: int) -> None:
+        """A list of nodes of another server, or none, is an outage."""
+        async with FakeCluster(version="7.4") as cluster, client_of(cluster) as client:
+            cluster.add_bdb(1)
+            cluster.inject(path="/v1/nodes", status=status, body=b"<html>", times=times)
+            action = await client.databases.wait_available(1)
+
+            assert action.evidence is Evidence.OBJECTS
+            assert len(action.record.outages) == 1
 
     @pytest.mark.parametrize(("status", "detail"), [("inactive", None), (None, "loading")])
     async def test_shard(self, status: str | None, detail: str | None) -> None:
@@ -201,24 +258,68 @@ class TestWithoutCheck:
                 await client.get("bdb:1@available")
 
 
-async def test_foreign_404_later(cluster: FakeCluster, client: ActionsClient) -> None:
-    """Once the route has answered, the 404 of a proxy does not make it missing."""
+FOREIGN_404 = [
+    b"<html>nginx</html>",
+    b"",
+    b'{"message": "no Route matched with those values"}',
+    b'{"error_code": "not_found"}',
+]
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+@pytest.mark.parametrize("body", FOREIGN_404)
+async def test_foreign_404(
+    cluster: FakeCluster, client: ActionsClient, body: bytes, is_known: bool
+) -> None:
+    """The 404 of a proxy does not make the route missing, even if it is the first answer."""
     cluster.add_bdb(1)
     cluster.set_available(1, available=False)
-    await client.get("bdb:1@available")
+    if is_known:
+        await client.get("bdb:1@available")
     cluster.requests.clear()
-    cluster.inject(path="/v1/bdbs/1/availability", status=404, body=b"<html>", times=2)
+    cluster.inject(path="/v1/bdbs/1/availability", status=404, body=body, times=2)
     action = await client.get("bdb:1@available")
 
-    assert action.phase is Phase.PENDING
-    assert take_requests(cluster) == [CHECK] * 3
+    assert (action.phase, action.evidence) == (Phase.PENDING, Evidence.ACTION)
+    requests = take_requests(cluster)
+    assert requests.count(CHECK) == 3
+    assert requests.count(NODES) == (0 if is_known else 1)
 
 
-async def test_login_page() -> None:
-    """A success with a page in its body is not taken for "available"."""
+async def test_lasting_foreign_404(cluster: FakeCluster, client: ActionsClient) -> None:
+    """A proxy that hides the route is an outage."""
+    cluster.add_bdb(1)
+    cluster.inject(path="/v1/bdbs/1/availability", status=404, body=b"<html>", times=None)
+    with pytest.raises(ClusterUnreachable, match="a 404 that is not the REST API's"):
+        await client.databases.wait_available(1, outage_timeout=60)
+
+
+@pytest.mark.parametrize("code", ["bdb_not_exist", "bdb_not_found"])
+async def test_other_code(cluster: FakeCluster, client: ActionsClient, code: str) -> None:
+    """The codes of other routes for a missing database are understood as well."""
+    body = json.dumps({"error_code": code}).encode()
+    cluster.inject(path="/v1/bdbs/1/availability", status=404, body=body, times=None)
+    with pytest.raises(ActionNotFound):
+        await client.get("bdb:1@available")
+    assert NODES not in take_requests(cluster)
+
+
+async def test_look(cluster: FakeCluster, client: ActionsClient) -> None:
+    """The stop gate looks without a reference."""
+    api = AvailabilityApi(client._transport)
+    cluster.add_bdb(1)
+    cluster.set_lag(1, 301)
+    assert await api.look(1, None) == AvailabilityLook((), Evidence.ACTION)
+    assert await api.look(1, None, tolerance_ms=300) == AvailabilityLook(("bdb_unavailable",))
+    assert await api.look(2, None) is None
+
+
+@pytest.mark.parametrize("body", ["<html>Log in</html>", '{"message": "please log in"}', "null"])
+async def test_login_page(body: str) -> None:
+    """A success with a body is not taken for "available"."""
     with aioresponses() as mocked:
         url = "http://localhost:8080/v1/bdbs/1/availability"
-        mocked.get(url, body="<html>Log in</html>", content_type="text/html", repeat=True)
+        mocked.get(url, body=body, content_type="text/html", repeat=True)
         async with ActionsClient("http://localhost:8080") as client:
             with pytest.raises(ClusterUnreachable, match="not the answer of a check"):
                 await client.databases.wait_available(1, outage_timeout=20)
@@ -292,4 +393,8 @@ async def test_list(cluster: FakeCluster, client: ActionsClient) -> None:
     assert {str(ref): getattr(entry, "brief", None) for ref, entry in listed.changed.items()} == {
         "bdb:2@available": "not available, its status is pending",
         "bdb:4@in-sync": "not in-sync, source 1 is syncing",
+    }
+    assert {str(ref) for ref in listed.untold} == {
+        *(f"bdb:{uid}@available" for uid in (1, 3, 4)),
+        *(f"bdb:{uid}@in-sync" for uid in (1, 2, 3)),
     }

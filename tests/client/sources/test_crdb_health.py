@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
+from yarl import URL
 
 from redis_enterprise_actions import (
     ActionNotFound,
@@ -120,6 +121,32 @@ async def test_unreachable_other(client: ActionsClient, other: FakeCluster) -> N
         assert list(caught.value.nodes) == list(theirs.urls)
 
 
+async def test_outage_of_other(
+    client: ActionsClient, cluster: FakeCluster, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Other clusters that do not answer are no outage of this one, however many waits need them."""
+    guids = [cluster.add_crdb() for _ in range(4)]
+    cluster.add_bdb(1)
+    async with ActionsClient("http://127.0.0.1:9") as dead:
+        waits = [
+            asyncio.create_task(
+                client.crdbs.wait_replicating(guid, others=[dead], outage_timeout=1000)
+            )
+            for guid in guids
+        ]
+        await asyncio.sleep(1)
+        action = await client.databases.wait_available(1, hold=60, timeout=100)
+        for wait in waits:
+            wait.cancel()
+        await asyncio.wait(waits)
+
+    assert 60 <= action.record.elapsed <= 70
+    assert action.record.outages == ()
+    messages = [it.message for it in caplog.records if "asking again" in it.message]
+    assert len(messages) == len(guids)
+    assert not any("are answered" in message for message in messages)
+
+
 async def test_refusal_of_other(client: ActionsClient, other: FakeCluster) -> None:
     """The refusal of an other cluster ends the wait, and says whose it is."""
     async with client_of(other) as theirs:
@@ -138,6 +165,34 @@ async def test_closed_other(client: ActionsClient, other: FakeCluster) -> None:
         await client.crdbs.wait_replicating("g", others=[theirs])
 
     await client.crdbs.wait_replicating("g")
+
+
+async def test_two_clients_of_one_cluster(
+    cluster: FakeCluster, client: ActionsClient, other: FakeCluster
+) -> None:
+    """Each wait keeps its own client of another cluster, whatever becomes of a later one."""
+    cluster.set_link_later("g", other, 60)
+    host = _host(URL(other.url))
+    async with client_of(other) as first, client_of(other) as closed:
+        wrong = ActionsClient(other.urls, username="x", password="wrong-password")
+        async with wrong:
+            wait = asyncio.create_task(client.crdbs.wait_replicating("g", others=[first]))
+            await asyncio.sleep(3)
+            with pytest.raises(AuthenticationError, match=f"cluster at {host}"):
+                await client.crdbs.wait_replicating("g", others=[wrong])
+            again = client.crdbs.replicating("g", others=[first, closed, first])
+            assert str(again.ref).endswith(f",with={host}+{host}~3")
+            await closed.aclose()
+            with pytest.raises(UsageError, match=f"the client of {host}, of others=, is closed"):
+                await again
+            action = await wait
+
+    assert 60 <= now() <= 75
+    assert action.record.ref == f"crdb:g@replicating,with={host}"
+    async with client_of(other) as last:
+        assert (await client.crdbs.wait_replicating("g", others=[last])).record.ref == (
+            f"crdb:g@replicating,with={host}"  # all others are closed
+        )
 
 
 async def test_unknown_other(client: ActionsClient) -> None:

@@ -27,10 +27,6 @@ def raw(value: object) -> msgspec.Raw:
     [
         (200, b"", []),
         (200, b" \r\n", []),
-        (204, b"", []),
-        (200, b"{}", []),
-        (200, b"null", []),
-        (200, b'{"error_code": "no_quorum"}', ["no_quorum"]),
         (503, b'{"error_code": "bdb_endpoint_unavailable"}', ["bdb_endpoint_unavailable"]),
         (503, b'{"error_code": "a\\nb", "description": "x"}', ["a b"]),
         (503, b"{}", ["status 503"]),
@@ -38,15 +34,28 @@ def raw(value: object) -> msgspec.Raw:
     ],
 )
 def test_availability(status: int, body: bytes, findings: list[str]) -> None:
-    """A success without an error code is available; anything else names its code."""
+    """A success without a body is available; a failure names its code."""
     assert availability_findings(status, body, "/p") == findings
 
 
-@pytest.mark.parametrize("body", [b"<html>Login</html>", b"OK", b'{"error_code'])
-def test_other_success(body: bytes) -> None:
-    """A success of another server is no answer."""
-    with pytest.raises(UnreadableReply, match="not the answer of a check"):
-        availability_findings(200, body, "/p")
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        *(
+            (200, body)
+            for body in (
+                *(b"<html>Login</html>", b"OK", b'{"error_code', b"null", b"false", b"[]", b"{}"),
+                *(b'{"message": "please log in"}', b'{"available": false}', b'{"status": "ok"}'),
+                b'{"error_code": "no_quorum"}',
+            )
+        ),
+        *((status, b"") for status in (201, 202, 204, 206)),
+    ],
+)
+def test_other_success(status: int, body: bytes) -> None:
+    """Any other success is that of another server, and no answer."""
+    with pytest.raises(UnreadableReply, match=f"a {status} that is not the answer of a check"):
+        availability_findings(status, body, "/p")
 
 
 @pytest.mark.parametrize(

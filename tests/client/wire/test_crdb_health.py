@@ -152,6 +152,56 @@ def test_findings(change: Edit, findings: list[str]) -> None:
     assert findings_of(edit(change)) == findings
 
 
+@pytest.mark.parametrize("field", ["connection_error", "status"])
+@pytest.mark.parametrize(
+    ("value", "word"),
+    [
+        ({"message": "x", "password": "s3cret"}, None),
+        (["x"], '["x"]'),
+        (True, "true"),
+        (False, "false"),
+        (1.5, "1.5"),
+        (0, "0"),
+        ("null", None),
+        ("", ""),
+        (" ", ""),
+        (None, ""),
+    ],
+)
+def test_type(field: str, value: object, word: str | None) -> None:
+    """An error or a status of any type is a finding, unless it is absent, null or blank."""
+    report = healthy()
+    place = report[1] if field == "connection_error" else report[1]["connections"][0]
+    place[field] = value
+    findings = findings_of(report)
+
+    assert len(findings) == (0 if word == "" else 1)
+    assert "s3cret" not in "".join(findings)
+    assert (word or "") in "".join(findings)
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_configuration_twice(is_first: bool) -> None:
+    """Each configuration with the active version has to be committed everywhere."""
+    report = healthy()
+    failed = {"version": "2", "status": "failed", "instances": []}
+    report[0]["configurations"].insert(0 if is_first else 9, failed)
+
+    assert findings_of(report) == ["the configuration 2 of c1 is failed"]
+
+
+def test_clusters_of_one_name() -> None:
+    """Each of two clusters with the same name has to have a report and a connection."""
+    report = healthy(("c1", "c1"))
+    for each in report:
+        each["connections"][1]["replication_links"] = [{"link_uid": "1:2", "status": "up"}]
+    assert findings_of(report) == []
+    report[0]["connections"] = [{"name": "c1", "status": "ok"}]
+    assert findings_of(report) == ["c1 has no connection to c1"]
+
+    assert findings_of(report[1:]) == ["there is no report of c1"]
+
+
 def test_one_report() -> None:
     """A report of one instance without connections is none of an Active-Active database."""
     report = edit(lambda it: it.pop())

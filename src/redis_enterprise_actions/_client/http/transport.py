@@ -153,6 +153,11 @@ class Transport:
                 fields = {"event": "credentials unencrypted", "url": str(url)}
                 _log.warning("the credentials go to %s unencrypted", url, extra=fields)
 
+    @property
+    def is_closed(self) -> bool:
+        """True once the transport was closed for good."""
+        return self._closed
+
     async def close(self) -> None:
         """Close the session, unless it was given."""
         self._closed = True

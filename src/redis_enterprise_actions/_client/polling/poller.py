@@ -460,7 +460,7 @@ class Poller:
                 news.append((tracked.waiters[0].joined, tracked, entry))
         news.sort(key=itemgetter(0))  # those that joined first hear first
         for _, tracked, entry in news:
-            self._on_entry(request, tracked, entry, now)
+            self._on_entry(request, tracked, entry, now, is_untold=tracked.ref in listed.untold)
         endpoint.on_heard(request.began, now, listed.cost, took)
 
     def _on_entry(
@@ -469,13 +469,17 @@ class Poller:
         tracked: TrackedAction,
         entry: UnreadEntry | Action | AmbiguousAnswer | None,
         now: float,
+        *,
+        is_untold: bool,
     ) -> None:
         """Pass an entry of a list, None if there is none, to the waiters that it concerns."""
         if tracked.was_heard_since(request.began):
             tracked.listen()  # a later request was answered before; the next list counts
         elif entry is None:
-            if tracked.is_attached and any(map(request.serves, tracked.waiters)):
-                tracked.on_missing(now)
+            if tracked.is_attached and is_untold:
+                tracked.on_untold()
+            elif tracked.is_attached and any(map(request.serves, tracked.waiters)):
+                tracked.on_missing()
         else:
             tracked.on_listed(request.began)
             if not isinstance(entry, (Action, AmbiguousAnswer)):
@@ -619,6 +623,7 @@ class Poller:
         outage = tracked.outage
         is_alone = (
             tracked.ref.is_of_one_node
+            or tracked.ref.asks_others
             or others_answered
             or (outage is not None and self._answered_at >= outage.began)
         )
@@ -681,7 +686,8 @@ class Poller:
         if is_alone and not tracked.outage.is_logged:
             tracked.outage.is_logged = True
             extra = _log_fields("outage", now - tracked.outage.began, error, tracked.ref)
-            others = "" if of_one_node else ", while requests for other actions are answered"
+            is_apart = of_one_node or tracked.ref.asks_others
+            others = "" if is_apart else ", while requests for other actions are answered"
             _outage_log.warning("%s; asking again%s", str(error), others, extra=extra)
 
     def _end_outage_of(self, tracked: TrackedAction, now: float) -> None:

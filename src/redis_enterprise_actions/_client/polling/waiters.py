@@ -183,8 +183,13 @@ class TrackedAction:
         self._alone_polls -= 1
 
     def on_heard(self, now: float) -> None:
-        """Record the answer to it, or that it failed."""
+        """Record the answer to it, or that it failed.
+
+        The time without the list begins here: many may have to wait for their turn.
+        """
         self._alone_heard_at = now
+        if self.list_misses and self.single_until == math.inf:
+            self.single_until = now + _SINGLE_PERIOD
 
     def was_heard_since(self, when: float) -> bool:
         """Return True if the action was asked for alone after a time, and there was an answer."""
@@ -211,11 +216,18 @@ class TrackedAction:
             )
             self.endpoint.alone[self] = None
 
-    def on_missing(self, now: float) -> None:
+    def on_missing(self) -> None:
         """Record that the list does not show the action. Only a single request can confirm that."""
         self.listen()
         self.list_misses += 1
-        self.single_until, self.poll_now = now + _SINGLE_PERIOD, True
+        self.single_until, self.poll_now = math.inf, True
+        self.detach()
+
+    def on_untold(self) -> None:
+        """Record that the list tells nothing about it, and so is not used until it does."""
+        self.listen()
+        self.list_misses = 0
+        self.single_until, self.poll_now = math.inf, True
         self.detach()
 
     def on_found_alone(self) -> None:
@@ -447,8 +459,8 @@ class WaiterRegistry:
     def attach_due(self, now: float) -> None:
         """Use the lists again for the references that were asked for alone for long enough."""
         for endpoint in self.endpoints.values():
-            while endpoint.alone and (first := next(iter(endpoint.alone))).single_until <= now:
-                first.attach()
+            for tracked in [each for each in endpoint.alone if each.single_until <= now]:
+                tracked.attach()
 
     def add(self, waiter: Waiter, now: float) -> None:
         """Add a waiter, for the first time or again."""

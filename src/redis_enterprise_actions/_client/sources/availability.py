@@ -7,7 +7,7 @@ and shards tell the best that can be known. Vendor page: requests/bdbs/availabil
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
@@ -30,6 +30,7 @@ from redis_enterprise_actions._model.action import Evidence
 from redis_enterprise_actions._model.errors import RequestRejected, UsageError
 from redis_enterprise_actions._model.reference import Condition
 
+from .check_route import CheckRoute
 from .not_found import is_missing
 
 
@@ -44,8 +45,16 @@ if TYPE_CHECKING:
 
 _DATABASES: Final = "/v1/bdbs"
 _VIEW_DATABASE: Final = "view_bdb_info"
-_NOT_FOUND: Final = "db_not_found"
+# The code of this route, and those of other routes of databases
+_NOT_FOUND: Final = frozenset({"db_not_found", "bdb_not_found", "bdb_not_exist"})
 _NO_LAG: Final = "This release cannot check how far replicas are behind: wait without lag_tolerance"
+
+
+class AvailabilityLook(NamedTuple):
+    """One look at a database: what speaks against its availability, and what told that."""
+
+    findings: tuple[str, ...]
+    evidence: Evidence = Evidence.ACTION
 
 
 class AvailabilityApi:
@@ -53,7 +62,7 @@ class AvailabilityApi:
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
-        self._has_check: bool | None = None  # of availability; None until the cluster has told
+        self._route = CheckRoute(transport)
 
     async def fetch(self, ref: Reference, gate: Gate | None) -> Action | None:
         """Return the state of a condition, or None if the database does not exist.
@@ -64,25 +73,49 @@ class AvailabilityApi:
         if ref.condition is Condition.IN_SYNC:
             found = await self._get(path, partial(_decode_database, path), gate)
             return None if found is None else _sync_action(ref, found[0])
-        if self._has_check is not False:
-            reply = await self._check(ref, f"{path}/availability", gate)
-            if reply.status != 404:
-                self._has_check = True
-                findings = availability_findings(reply.status, reply.body, f"{path}/availability")
-                return condition_action(ref, findings)
-            if error_code_of(reply.body) == _NOT_FOUND:
-                return None
-            if self._has_check:
-                raise foreign_404(f"{path}/availability", reply.body)
-        return await self._look(ref, path, gate)
+        look = await self._look(path, _lag_query(ref.settings), gate)
+        return None if look is None else condition_action(ref, look.findings, look.evidence)
 
-    async def _look(self, ref: Reference, path: str, gate: Gate | None) -> Action | None:
+    async def look(
+        self, bdb_uid: int, gate: Gate | None, *, tolerance_ms: int | None = None
+    ) -> AvailabilityLook | None:
+        """Return whether a database is available, or None if it does not exist.
+
+        With `tolerance_ms`, its replicas may be so many milliseconds behind; that raises
+        `RequestRejected` where the release cannot check it.
+        """
+        settings = "" if tolerance_ms is None else f"lag={tolerance_ms}"
+        return await self._look(f"{_DATABASES}/{bdb_uid}", _lag_query(settings), gate)
+
+    async def _look(self, path: str, query: str, gate: Gate | None) -> AvailabilityLook | None:
+        if self._route.is_missing:
+            return await self._look_at_objects(path, query, gate)
+        check = f"{path}/availability"
+        reply = await self._transport.get(
+            check,
+            permission=_VIEW_DATABASE,
+            decode=partial(_decode_check, check),
+            query=query,
+            gate=gate,
+            is_answer=has_error_code,
+        )
+        if reply.status != 404:
+            self._route.on_answer()
+            return AvailabilityLook(tuple(availability_findings(reply.status, reply.body, check)))
+        if error_code_of(reply.body) in _NOT_FOUND:
+            return None
+        if not await self._route.confirm_missing(gate):
+            raise foreign_404(check, reply.body)
+        return await self._look_at_objects(path, query, gate)
+
+    async def _look_at_objects(
+        self, path: str, query: str, gate: Gate | None
+    ) -> AvailabilityLook | None:
         """Return the best that can be known without a check of availability."""
         found = await self._get(path, partial(_decode_database, path), gate)
         if found is None:
             return None
-        self._has_check = False
-        if ref.settings:
+        if query:
             raise RequestRejected("GET", f"{path}/availability", status=404, hint=_NO_LAG)
         shards_path = f"{path}/shards"
         shards = await self._transport.get(
@@ -97,17 +130,7 @@ class AvailabilityApi:
             findings = object_findings(*found, shards)
         except ValueError:
             raise unreadable_reply(shards_path, "not a list of shards", shards) from None
-        return condition_action(ref, findings, Evidence.OBJECTS)
-
-    async def _check(self, ref: Reference, path: str, gate: Gate | None) -> Reply:
-        return await self._transport.get(
-            path,
-            permission=_VIEW_DATABASE,
-            decode=partial(_decode_check, path),
-            query=_lag_query(ref.settings),
-            gate=gate,
-            is_answer=has_error_code,
-        )
+        return AvailabilityLook(tuple(findings), Evidence.OBJECTS)
 
     async def _get(
         self,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from copy import copy
 from functools import partial
+from itertools import count
 from typing import TYPE_CHECKING, Final
 
 from redis_enterprise_actions._client.protocols import NO_LIST
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 _VIEW_CRDB: Final = "view_crdb"
 _WITH: Final = "with="
+_NUMBERED: Final = "~"
 _MISSING: Final = "does not know the database"
 
 
@@ -41,7 +43,7 @@ class CrdbHealthApi:
 
     def __init__(self, transport: Transport) -> None:
         self.transport = transport
-        self._others: dict[str, Transport] = {}  # by the host in references
+        self._others: dict[str, Transport] = {}  # by the name in references
 
     def path(self, ref: Reference) -> str:
         """Return the path of the health report of a database."""
@@ -50,14 +52,16 @@ class CrdbHealthApi:
     def reference(self, guid: str, others: Iterable[Transport]) -> Reference:
         """Return the reference of a database that replicates, as these other clusters see it, too.
 
-        Their transports are kept for the references that name their hosts.
+        Their transports are kept for the references that name their hosts. The second client of
+        one host gets a number, so that each wait keeps its own client.
         """
-        hosts: dict[str, Transport] = {_host(each.nodes.urls[0]): each for each in others}
+        transports = list(others)
+        hosts = {_host(each.nodes.urls[0]) for each in transports}
         own = next((host for host in map(_host, self.transport.nodes.urls) if host in hosts), None)
         if own is not None:
             raise UsageError(f"others= has a client of this cluster: {own}")
-        self._others.update(hosts)
-        settings = f",{_WITH}{'+'.join(hosts)}" if hosts else ""
+        names = list(dict.fromkeys(map(self._keep, transports)))
+        settings = f",{_WITH}{'+'.join(names)}" if names else ""
         run = f"{Condition.REPLICATING.value}{settings}"
         return Reference(ReferenceKind.CRDB, guid, run)
 
@@ -70,7 +74,8 @@ class CrdbHealthApi:
         others = self._others_of(ref)
         path = self.path(ref)
         answers = [await self._ask(self.transport, path, gate)]
-        for host, transport in others.items():
+        for name, transport in others.items():
+            host = _host_in(name)
             try:
                 answers.append(await self._ask(transport, path, gate))
             except ClientClosed:
@@ -83,7 +88,7 @@ class CrdbHealthApi:
                 raise refused from error.__cause__
         missing = [
             f"{host} {_MISSING}"
-            for host, answer in zip(["this cluster", *others], answers, strict=True)
+            for host, answer in zip(["this cluster", *map(_host_in, others)], answers, strict=True)
             if answer is None
         ]
         if len(missing) == len(answers):
@@ -97,6 +102,17 @@ class CrdbHealthApi:
 
     async def verify(self, _: Reference, __: WaitError, ___: Gate | None) -> None:
         """Return None: only the health report tells."""
+
+    def _keep(self, transport: Transport) -> str:
+        """Keep a transport, in the place of a closed one. Return its name in references."""
+        host = _host(transport.nodes.urls[0])
+        for number in count(1):  # pragma: no branch - it ends at a free name
+            name = host if number == 1 else f"{host}{_NUMBERED}{number}"
+            known = self._others.get(name, transport)
+            if known is transport or known.is_closed:
+                break
+        self._others[name] = transport
+        return name
 
     def _others_of(self, ref: Reference) -> dict[str, Transport]:
         hosts = ref.settings.removeprefix(_WITH).split("+") if ref.settings else []
@@ -124,3 +140,8 @@ def _host(url: URL) -> str:
     host = url.host or ""
     host = f"[{host}]" if ":" in host else host
     return f"{host}:{url.port}"
+
+
+def _host_in(name: str) -> str:
+    """Return the host of a client that a reference names."""
+    return name.partition(_NUMBERED)[0]

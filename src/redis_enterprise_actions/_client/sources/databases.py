@@ -119,11 +119,12 @@ class DatabasesApi:
     async def fetch_many(self, wanted: Wanted, gate: Gate | None) -> ListResult:
         """Return the states that the list of databases shows.
 
-        It leaves out missing databases, results of transfers that v2 may have to confirm, and
-        conditions that only the database itself tells.
+        It leaves out missing databases, and results of transfers that v2 may have to confirm; it
+        tells nothing about conditions that only the database itself tells.
         """
         wires, cost = await self._list(gate)
         found: dict[Reference, Action | AmbiguousAnswer] = {}
+        untold: set[Reference] = set()
         for ref in wanted:
             wire = wires.get(ref.numeric_uid)
             if wire is None or self._is_replaced(ref):
@@ -131,6 +132,8 @@ class DatabasesApi:
             if ref.condition is not None:
                 if (state := listed_condition(ref, wire)) is not None:
                     found[ref] = state
+                else:
+                    untold.add(ref)
                 continue
             if ref.kind is ReferenceKind.BDB:
                 found[ref] = database_action(wire, ref)
@@ -139,7 +142,7 @@ class DatabasesApi:
             in_progress = isinstance(seen, Action) and not seen.phase.terminal
             if in_progress or not parse_baseline(ref).call_time:
                 found[ref] = seen
-        return ListResult(found, cost)
+        return ListResult(found, cost, untold=untold)
 
     async def verify(
         self, ref: Reference, unverified: WaitError, gate: Gate | None

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _UNREADABLE: Final = "unreadable"
 # objects/bdb/status: a database that has no endpoint yet, or none that works
 _NOT_SERVING: Final = frozenset({"pending", "creation-failed", "recovery"})
+_AVAILABLE: Final = 200
 _FIRST_FAILURE: Final = 300  # of the HTTP statuses
 _MAX_WORD: Final = 60  # characters of a word of the cluster
 # objects/bdb, "replica_sync": the values with which no source is read
@@ -54,16 +55,12 @@ class _Source(msgspec.Struct):
 def availability_findings(status: int, body: bytes, path: str) -> list[str]:
     """Return what an answer of a check of availability says against a database.
 
-    A success has no body. Raises `UnreadableReply` for one that has, as another server's.
+    A success is a 200 without a body. Raises `UnreadableReply` for any other, as another server's.
     """
-    code = error_code_of(body)
-    if code is not None or status >= _FIRST_FAILURE:
-        return [_word(code or f"status {status}")]
-    if body.strip():
-        try:
-            decode(body, object)
-        except ValueError:
-            raise unreadable_reply(path, "not the answer of a check", body) from None
+    if status >= _FIRST_FAILURE:
+        return [_word(error_code_of(body) or f"status {status}")]
+    if status != _AVAILABLE or body.strip():
+        raise unreadable_reply(path, f"a {status} that is not the answer of a check", body)
     return []
 
 

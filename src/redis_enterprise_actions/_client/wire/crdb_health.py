@@ -5,6 +5,7 @@ Vendor pages: requests/crdbs/health_report, objects/crdb/health_report.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
@@ -13,6 +14,7 @@ from redis_enterprise_actions._model.text import one_line, shortened
 
 from .error_body import unreadable_reply
 from .lenient_json import TextOrInt, as_text, decode, decode_or_default, decode_struct
+from .reasons import without_secret_fields
 
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ class _Connection(msgspec.Struct):
     """A connection of an instance to a cluster."""
 
     name: str = ""
-    status: str = ""
+    status: msgspec.Raw = msgspec.Raw()
     replication_links: list[msgspec.Raw] | None = None
 
 
@@ -63,7 +65,7 @@ class HealthReport(msgspec.Struct):
 
     cluster_name: str = ""
     active_config_version: TextOrInt = None
-    connection_error: TextOrInt = None
+    connection_error: msgspec.Raw = msgspec.Raw()
     connections: list[msgspec.Raw] | None = None
     configurations: list[msgspec.Raw] | None = None
 
@@ -107,39 +109,50 @@ def _report_findings(reports: Sequence[HealthReport]) -> Iterator[str]:
     """Yield what one cluster's report says."""
     if not reports:
         yield "the health report is empty"
-    reported = {_key(report.cluster_name) for report in reports}
+    reported = Counter(_key(report.cluster_name) for report in reports)
     for report in reports:
-        if report.connection_error:
-            yield f"{report.owner} cannot be reached: {_word(str(report.connection_error))}"
+        if error := _text(report.connection_error):
+            yield f"{report.owner} cannot be reached: {error}"
             continue
         version = as_text(report.active_config_version)
         if version is None:
             yield f"{report.owner} has no active version"
             continue
-        active = _active_configuration(report, version)
-        status = active.status.strip().casefold()
-        if status != _COMMITTED:
-            state = f"is {_word(status)}" if status else "is missing"
-            yield f"the configuration {_word(version)} of {report.owner} {state}"
-        members = [_member(raw) for raw in active.instances or ()]
+        active = _active_configurations(report, version)
+        for status in {each.status.strip().casefold(): None for each in active}:
+            if status != _COMMITTED:
+                state = f"is {_word(status)}" if status else "is missing"
+                yield f"the configuration {_word(version)} of {report.owner} {state}"
+        members = [_member(raw) for each in active for raw in each.instances or ()]
         if not members:
             yield f"the configuration {_word(version)} of {report.owner} names no instances"
-        for member in members:
-            if member.key not in reported:
+        counts = _counts(active)
+        for key, member in {each.key: each for each in members}.items():
+            if reported[key] < counts[key]:
                 yield f"there is no report of {member.name}"
-        yield from _connection_findings(report, members)
+        yield from _connection_findings(report, members, counts)
 
 
-def _connection_findings(report: HealthReport, members: Iterable[_Member]) -> Iterator[str]:
-    own, connected = _key(report.cluster_name), set[str]()
+def _counts(configurations: Iterable[_Configuration]) -> Counter[str]:
+    """Return how many instances are in each cluster: one each, unless clusters share a name."""
+    counts = Counter[str]()
+    for each in configurations:
+        counts |= Counter(_member(raw).key for raw in each.instances or ())
+    return counts
+
+
+def _connection_findings(
+    report: HealthReport, members: Iterable[_Member], counts: Counter[str]
+) -> Iterator[str]:
+    own, connected = _key(report.cluster_name), Counter[str]()
     for raw in report.connections or ():
         connection = decode_or_default(raw, _Connection)
         name, key = _word(connection.name) or "a cluster without a name", _key(connection.name)
-        connected.add(key)
-        status = connection.status.strip().casefold()
+        status = _text(connection.status).casefold()
         if status not in {"", "ok"}:
-            yield f"the connection of {report.owner} to {name} is {_word(status)}"
+            yield f"the connection of {report.owner} to {name} is {status}"
         links = [decode_or_default(each, _Link) for each in connection.replication_links or ()]
+        connected[key] += bool(links) or key != own  # a cluster may list itself
         if not links and key != own:
             yield f"{report.owner} has no replication link to {name}"
         for link in links:
@@ -147,17 +160,23 @@ def _connection_findings(report: HealthReport, members: Iterable[_Member]) -> It
             if state != "up":
                 uid = _word(as_text(link.link_uid) or "?")
                 yield f"link {uid} of {report.owner} is {_word(state) or 'without a status'}"
-    for member in members:
-        if member.key not in connected | {own}:
+    for key, member in {each.key: each for each in members}.items():
+        if connected[key] < counts[key] - (key == own):
             yield f"{report.owner} has no connection to {member.name}"
 
 
-def _active_configuration(report: HealthReport, version: str) -> _Configuration:
-    for raw in report.configurations or ():
-        configuration = decode_or_default(raw, _Configuration)
-        if as_text(configuration.version) == version:
-            return configuration
-    return _Configuration()
+def _active_configurations(report: HealthReport, version: str) -> list[_Configuration]:
+    """Return the configurations of a version: usually one, or an empty one if there is none."""
+    every = [decode_or_default(raw, _Configuration) for raw in report.configurations or ()]
+    return [each for each in every if as_text(each.version) == version] or [_Configuration()]
+
+
+def _text(raw: msgspec.Raw) -> str:
+    """Return a value of any JSON type as one line; empty if it is absent, null or blank text."""
+    text = bytes(raw).decode("utf-8", "replace").strip()
+    if text == "null":
+        return ""
+    return _word(without_secret_fields(decode(raw, str) if text.startswith('"') else text))
 
 
 def _member(raw: msgspec.Raw) -> _Member:
