@@ -15,7 +15,9 @@ from redis_enterprise_actions import (
     AuthenticationError,
     ClientClosed,
     ClusterUnhealthy,
+    ClusterUnreachable,
     Outcome,
+    RequestRejected,
     UsageError,
     WaitTimeout,
 )
@@ -163,6 +165,92 @@ async def test_two_clients(cluster: FakeCluster, client: ActionsClient) -> None:
     assert (worked, cluster.maintenance) == ([], {1: 0, 2: 0, 3: 0})
 
 
+@pytest.mark.parametrize("version", ["7.8", "8.0.16"])
+@pytest.mark.parametrize("delay", [0, 0.5, 1, 3, 9])
+async def test_one_node_by_two_clients(version: Any, delay: float) -> None:  # noqa: ANN401
+    """Two clients never work on the same node at once."""
+    inside: list[int] = []
+
+    async def keep(which: ActionsClient, number: int, after: float) -> None:
+        await asyncio.sleep(after)
+        async with which.nodes.maintenance(2):
+            assert not inside
+            inside.append(number)
+            await asyncio.sleep(30)
+            assert cluster.maintenance[2] == 1
+            inside.remove(number)
+
+    async with (
+        FakeCluster(version=version, nodes=3) as cluster,
+        new_client(cluster) as first,
+        new_client(cluster) as second,
+    ):
+        cluster.add_bdb(1)
+        ended = await asyncio.gather(
+            keep(first, 1, 0), keep(second, 2, delay), return_exceptions=True
+        )
+
+        assert [type(each) for each in ended].count(ClusterUnhealthy) == 1
+        assert ended.count(None) == 1
+        assert calls(cluster).count(f"2/{OFF}") == 1
+        assert cluster.maintenance[2] == 0
+
+
+async def test_two_calls_at_once(cluster: FakeCluster, client: ActionsClient) -> None:
+    """Of two single calls that are checked, one is refused, even if no list shows the other."""
+    cluster.lateness = 20
+
+    ended = await asyncio.gather(
+        *(client.nodes.maintenance_on(uid, check=True) for uid in (2, 3)), return_exceptions=True
+    )
+    with pytest.raises(ClusterUnhealthy, match="node 2: this client works on it"):
+        async with client.nodes.maintenance(3):
+            pytest.fail("the body is not run")
+
+    assert isinstance(ended[1], ClusterUnhealthy)
+    assert calls(cluster) == [f"2/{ON}"]
+    cluster.lateness = 0
+    await asyncio.sleep(20)
+    await (await client.nodes.maintenance_off(2))
+    async with client.nodes.maintenance(3):
+        assert cluster.maintenance == {1: 0, 2: 0, 3: 1}
+
+
+@pytest.mark.parametrize(("status", "counts"), [(403, False), (503, True)])
+async def test_call_that_fails(
+    cluster: FakeCluster, client: ActionsClient, status: int, *, counts: bool
+) -> None:
+    """A single call counts if the cluster may have executed it."""
+    cluster.inject(method="POST", status=status, times=None)
+    cluster.lateness = 60
+
+    with pytest.raises((AuthenticationError, AnswerLost, ClusterUnreachable)):
+        await client.nodes.maintenance_on(2, check=True, outage_timeout=5)
+    cluster.heal()
+
+    (ended,) = await asyncio.gather(
+        client.nodes.maintenance_on(2, check=True), return_exceptions=True
+    )
+    assert isinstance(ended, ClusterUnhealthy) is counts
+
+
+@pytest.mark.parametrize(("busy_timeout", "ends"), [(0, RequestRejected), (60, None)])
+async def test_busy(
+    cluster: FakeCluster, client: ActionsClient, busy_timeout: float, ends: type[Exception] | None
+) -> None:
+    """A busy cluster on which nothing is found gets the call again, for a time."""
+    cluster.inject(method="POST", status=409, body='{"error_code": "busy"}', times=2)
+
+    async def keep() -> None:
+        async with client.nodes.maintenance(2, busy_timeout=busy_timeout):
+            assert cluster.maintenance[2] == 1
+
+    (ended,) = await asyncio.gather(keep(), return_exceptions=True)
+
+    assert type(ended) is (ends or type(None))
+    assert cluster.maintenance[2] == 0
+
+
 async def test_again(cluster: FakeCluster, client: ActionsClient) -> None:
     """One node can follow the other, once the cluster is healthy again."""
     for node in (1, 2, 3):
@@ -223,6 +311,64 @@ async def test_cancelled_again_and_again(cluster: FakeCluster, client: ActionsCl
 
     assert task.cancelled()
     assert cluster.maintenance[2] == 0
+
+
+async def test_cancelled_on_the_way_back_from_an_error(
+    cluster: FakeCluster, client: ActionsClient
+) -> None:
+    """A cancellation is not lost if the body has failed before."""
+    cluster.plan("POST", f"/v1/nodes/2/actions/{OFF}", Plan(outcome="failed", error="full"))
+    caught: list[asyncio.CancelledError] = []
+    failed = asyncio.Event()
+
+    def fail() -> None:
+        failed.set()
+        raise OSError("does not boot")
+
+    async def work() -> None:
+        try:
+            async with client.nodes.maintenance(2):
+                fail()
+        except asyncio.CancelledError as error:
+            caught.append(error)
+            raise
+
+    task = asyncio.create_task(work())
+    await failed.wait()
+    await asyncio.sleep(1)
+    task.cancel()
+    await asyncio.wait([task])
+
+    assert task.cancelled()
+    assert isinstance(caught[0].__cause__, OSError)
+    assert BY_HAND in caught[0].__notes__[0]
+
+
+async def test_way_back_is_short(cluster: FakeCluster, client: ActionsClient) -> None:
+    """What has been switched on is neither cancelled nor waited for again."""
+    async with client.nodes.maintenance(2):
+        cluster.requests.clear()
+
+    assert [each.method for each in cluster.requests].count("DELETE") == 0
+    assert not [each for each in cluster.requests if each.path.endswith(ON)]
+
+
+async def test_cancelled_without_time_limit(cluster: FakeCluster, client: ActionsClient) -> None:
+    """Without a time limit, the way back does not wait for ever until switching on has ended."""
+    cluster.plan("POST", f"/v1/nodes/2/actions/{ON}", Plan(duration=10**6))
+    cluster.not_cancellable.add(ON)
+
+    async def work() -> None:
+        async with client.nodes.maintenance(2, timeout=None):
+            pytest.fail("the body is not run")
+
+    task = asyncio.create_task(work())
+    await asyncio.sleep(20)
+    task.cancel()
+    await asyncio.wait([task], timeout=1000)
+
+    assert task.cancelled()
+    assert calls(cluster)[-1] == f"2/{OFF}"
 
 
 async def test_on_fails(cluster: FakeCluster, client: ActionsClient) -> None:
@@ -298,7 +444,7 @@ async def test_answers_lost_until_the_limit(cluster: FakeCluster, client: Action
             pytest.fail("the body is not run")
 
     assert BY_HAND in caught.value.__notes__[0]
-    assert "was not off after 5m 00s" in caught.value.__notes__[0]
+    assert "maintenance_off of node 2 timed out after 5m 00s" in caught.value.__notes__[0]
     assert now() < 1000
 
 
@@ -358,9 +504,12 @@ async def test_undo_takes_too_long(
             pass
         assert now() > 5000
         return
-    with pytest.raises(TimeoutError) as caught:
+    with pytest.raises(WaitTimeout, match="maintenance_off on node:2 timed out") as caught:
         async with client.nodes.maintenance(2, timeout=timeout):
             pass
+    assert (caught.value.ref or "").startswith(f"node:2/{OFF}")
+    assert caught.value.action is not None
+    assert 30 <= caught.value.elapsed < 40
     assert BY_HAND in caught.value.__notes__[0]
     assert now() < 100
 

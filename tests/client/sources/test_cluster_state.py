@@ -6,7 +6,7 @@ import asyncio
 import json
 import random
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, cast, get_args
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 import pytest
 from tenacity import wait_fixed
@@ -47,14 +47,12 @@ QUIET, HEALTHY = "cluster@quiet", "cluster@healthy"
 LONG = Plan(duration=1000)
 # What is asked for: the lists of work, and those of a healthy cluster
 WORK = ["/v1/actions", "/v1/nodes/actions", "/v1/cluster/actions", "/v1/crdb_tasks", "/v1/bdbs"]
+ACTIONS = ["/v1/actions", "/v1/nodes/actions", "/v1/cluster/actions", "/v2/actions"]
 BY_LISTS = [
-    *("/v1/nodes", "/v1/nodes/status", "/v1/local/node/master_healthcheck", "/v1/cluster/check"),
-    *("/v1/shards", "/v1/actions", "/v1/nodes/actions", "/v1/cluster/actions", "/v1/bdbs"),
-    "/v1/bdbs/1/availability",
+    *("/v1/bdbs", "/v1/nodes", "/v1/nodes/status", "/v1/local/node/master_healthcheck"),
+    *("/v1/cluster/check", "/v1/shards", *ACTIONS, "/v1/bdbs/1/availability"),
 ]
-BY_REPORT = [
-    *("/v4/cluster/health", "/v1/actions", "/v1/nodes/actions", "/v1/cluster/actions", "/v1/bdbs"),
-]
+BY_REPORT = ["/v1/bdbs", "/v4/cluster/health", "/v1/nodes/status", *ACTIONS]
 
 
 @pytest.fixture
@@ -154,10 +152,13 @@ async def test_go(start: Callable[..., object], version: Version) -> None:
     assert (check.is_healthy, check.findings, str(check)) == (True, (), "healthy")
     assert check.source == ("v4" if version in {"8.0.16", "8.2"} else "v1")
     # Releases that do not know `fields=` are asked twice for databases.
-    assert list(dict.fromkeys(paths(cluster))) == [
-        *(["/v4/cluster/health"] if check.source == "v1" else []),
-        *(BY_REPORT if check.source == "v4" else BY_LISTS),
-    ]
+    asked = list(dict.fromkeys(paths(cluster)))
+    if check.source == "v1":
+        asked.remove("/v4/cluster/health")
+    if version == "7.4":  # which cannot check the availability
+        assert asked[-2:] == ["/v1/bdbs/1", "/v1/bdbs/1/shards"]
+        del asked[-2:]
+    assert asked == (BY_REPORT if check.source == "v4" else BY_LISTS)
 
 
 @pytest.mark.parametrize("version", [OLD, NEW])
@@ -230,23 +231,30 @@ async def test_election(start: Callable[..., object]) -> None:
         await client.cluster.check()
 
 
-async def test_unknown_report(start: Callable[..., object]) -> None:
-    """A report in another form than documented is left aside, and asked for again."""
+async def test_unknown_report(
+    start: Callable[..., object], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A report in another form than documented is left aside, logged, and asked for again."""
     cluster, client = await start(NEW)  # type: ignore[misc]
+    caplog.set_level("DEBUG", "redis_enterprise_actions._client.sources")
     report = {"status": "ok", "nodes": {"1": "fine"}, "database_infos": []}
     cluster.inject(exact=True, path="/v4/cluster/health", status=200, body=json.dumps(report))
 
     assert (await client.cluster.check()).source == "v1"
+    assert "not a list; the client asks for lists instead" in caplog.text
     assert (await client.cluster.check()).source == "v4"
 
 
 async def test_no_report(start: Callable[..., object]) -> None:
-    """A cluster is asked once whether it has a report."""
+    """A cluster is asked every few minutes whether it has a report."""
     cluster, client = await start(OLD)  # type: ignore[misc]
 
     for _ in range(3):
         await client.cluster.check()
 
+    assert paths(cluster).count("/v4/cluster/health") == 1
+    await asyncio.sleep(300)
+    await client.cluster.check()
     assert paths(cluster).count("/v4/cluster/health") == 1
 
 
@@ -257,9 +265,9 @@ async def test_availability_by_release(start: Callable[..., object]) -> None:
     cluster.set_available(1, available=False)
 
     assert (await client.cluster.check()).is_healthy
-    assert [each for each in paths(cluster) if "availability" in each] == [
-        "/v1/bdbs/1/availability"
-    ]
+    asked = paths(cluster)
+    assert [each for each in asked if "availability" in each] == ["/v1/bdbs/1/availability"]
+    assert {"/v1/bdbs/1/shards", "/v1/bdbs/2/shards"} <= set(asked)
 
 
 async def test_database_gone_meanwhile(start: Callable[..., object]) -> None:
@@ -270,18 +278,163 @@ async def test_database_gone_meanwhile(start: Callable[..., object]) -> None:
     )
 
     assert list(map(str, (await client.cluster.check()).findings)) == [
-        "database 1: not available: db_not_found"
+        "database 1: not available: it does not exist"
     ]
 
 
 async def test_database_without_uid(start: Callable[..., object]) -> None:
     """A database whose uid cannot be read is a finding, and not asked for."""
     cluster, client = await start(OLD)  # type: ignore[misc]
-    cluster.inject(exact=True, path="/v1/bdbs", status=200, body='[{"status": "pending"}]')
+    cluster.inject(exact=True, path="/v1/bdbs", status=200, body='[{"uid":1.0,"status":"active"}]')
 
     assert list(map(str, (await client.cluster.check()).findings)) == [
-        "a database without a uid: pending"
+        "a database without a uid: no shard of it is listed",
+        "shard 1 of database 1: its database is not listed",
+        "shard 2 of database 1: its database is not listed",
     ]
+
+
+NOT_OF_THE_API = [
+    (status, body) for status in (200, 404) for body in ("<html>", '{"error_code": "odd"}')
+]
+
+
+@pytest.mark.parametrize(("status", "body"), NOT_OF_THE_API)
+async def test_other_servers_availability(
+    start: Callable[..., object], status: int, body: str
+) -> None:
+    """Another server's answer about one database tells nothing of it, nor of the other ones."""
+    cluster, client = await start(OLD)  # type: ignore[misc]
+    cluster.add_bdb(2)
+    cluster.set_available(2, available=False)
+    path = "/v1/bdbs/1/availability"
+    cluster.inject(exact=True, path=path, status=status, body=body, times=None)
+
+    with pytest.raises(UnreadableReply, match=path):
+        await client.cluster.check()
+
+
+@pytest.mark.parametrize(
+    ("report", "expected"),
+    [
+        ({"database_infos": []}, "database 1: the health report does not have it"),
+        ({"nodes": 2}, "node 3: the health report does not have it"),
+        ({"error_code": "odd"}, "cluster: its health report was answered 200: odd"),
+    ],
+)
+async def test_report_lacks_something(
+    start: Callable[..., object], report: dict[str, Any], expected: str
+) -> None:
+    """A report is not believed for what it does not list."""
+    cluster, client = await start(NEW)  # type: ignore[misc]
+    cluster.add_bdb(2)
+    nodes: list[dict[str, object]] = [
+        {"id": uid, "status": "active", "role": role, "in_maintenance": False, "shards": []}
+        for uid, role in ((1, "leader"), (2, "follower"), (3, "follower"))
+    ]
+    nodes[0]["shards"] = [
+        {"id": uid, "db_id": uid, "status": "active", "detailed_status": "ok"} for uid in (1, 2)
+    ]
+    body = {
+        "status": "ok",
+        "nodes": nodes[: report.get("nodes", 3)],
+        "database_infos": [{"id": uid, "status": "active"} for uid in (1, 2)],
+    }
+    text = json.dumps({**body, **report, "nodes": body["nodes"]})
+    cluster.inject(exact=True, path="/v4/cluster/health", status=200, body=text)
+
+    check = await client.cluster.check()
+
+    assert check.source == "v4"
+    assert expected in map(str, check.findings)
+    assert len(check.findings) == (2 if "database_infos" in report else 1)
+
+
+async def test_long_look(start: Callable[..., object]) -> None:
+    """A poll that takes long reads the lists again before the cluster counts as healthy."""
+    cluster, client = await start(OLD)  # type: ignore[misc]
+    for uid in range(2, 40):
+        cluster.add_bdb(uid)
+    await client.cluster.check()
+    loop = asyncio.get_running_loop()
+    loop.call_later(6, cluster.start_node_action, 3, "maintenance_on", Plan(duration=0))
+
+    with pytest.raises(WaitTimeout, match="node 3: in maintenance"):
+        await client.cluster.wait_healthy(timeout=60)
+
+
+async def test_long_look_for_work(start: Callable[..., object]) -> None:
+    """Neither does it count as quiet."""
+    cluster, client = await start(OLD)  # type: ignore[misc]
+    cluster.inject(exact=True, path="/v1/bdbs", delay=8)
+    loop = asyncio.get_running_loop()
+    loop.call_later(6, cluster.start_node_action, 3, "maintenance_on", LONG)
+
+    assert (await client.get(QUIET)).phase is Phase.PENDING
+
+
+async def test_unavailable_in_a_poll(start: Callable[..., object]) -> None:
+    """A poll asks for no more databases once one is not available."""
+    cluster, client = await start(OLD)  # type: ignore[misc]
+    for uid in (2, 3):
+        cluster.add_bdb(uid)
+    cluster.set_available(2, available=False)
+
+    with pytest.raises(WaitTimeout, match="database 2: not available"):
+        await client.cluster.wait_healthy(timeout=6)
+
+    assert "/v1/bdbs/3/availability" not in paths(cluster)
+
+
+@pytest.mark.parametrize("timeout", [3, 4])
+async def test_cut_look(start: Callable[..., object], timeout: float) -> None:
+    """The look at the limit of a wait goes on where the one before it was cut short."""
+    cluster, client = await start(OLD)  # type: ignore[misc]
+    cluster.set_node_status(2, "down")
+
+    with pytest.raises(WaitTimeout, match="last seen not healthy, node 2: down"):
+        await client.cluster.wait_healthy(timeout=timeout)
+
+
+async def test_cut_look_is_not_kept(start: Callable[..., object]) -> None:
+    """A look that was cancelled is forgotten after some seconds."""
+    cluster, client = await start(OLD)  # type: ignore[misc]
+    cluster.set_node_status(2, "down")
+    task = asyncio.create_task(client.cluster.wait_healthy())
+    await asyncio.sleep(1)
+    task.cancel()
+    await asyncio.wait([task])
+    cluster.set_node_status(2, None)
+    await asyncio.sleep(10)
+
+    await client.cluster.wait_healthy(timeout=10)
+    assert cluster.is_healthy()
+
+
+async def test_state_machine_of_v2_only(start: Callable[..., object]) -> None:
+    """A state machine that only v2 shows is work; an export is none for a healthy cluster."""
+    cluster, client = await start(NEW)  # type: ignore[misc]
+    works = [
+        {"action_uid": "a", "name": "SMX", "status": "running", "action_type": "state-machine"},
+        {"action_uid": "b", "name": "export", "status": "running", "action_type": "other"},
+    ]
+    cluster.inject(exact=True, path="/v2/actions", status=200, body=json.dumps(works))
+
+    assert list(map(str, (await client.cluster.check()).findings)) == ["SMX: running"]
+
+
+async def test_ended_in_v1_only(start: Callable[..., object]) -> None:
+    """An action that has ended in v1, and not in v2, is work."""
+    cluster, client = await start(NEW)  # type: ignore[misc]
+    work = {"action_uid": "a", "name": "SMX", "action_type": "state-machine"}
+    old = {"actions": [], "state-machines": [{**work, "status": "completed"}]}
+    new = [{**work, "status": "running"}]
+    cluster.inject(exact=True, path="/v1/actions", status=200, body=json.dumps(old))
+    cluster.inject(exact=True, path="/v2/actions", status=200, body=json.dumps(new))
+
+    action = await client.get(QUIET)
+
+    assert (action.phase, action.state) == (Phase.PENDING, "SMX: running")
 
 
 # --- quiet ---------------------------------------------------------------------------------------
@@ -437,18 +590,28 @@ async def test_refused_to_one(start: Callable[..., object]) -> None:
 async def test_404_of_a_proxy(start: Callable[..., object]) -> None:
     """A 404 that is not the API's is no empty list."""
     cluster, client = await start(OLD)  # type: ignore[misc]
-    for path in ("/v1/actions", "/v1/nodes"):
-        cluster.heal()
-        cluster.inject(exact=True, path=path, status=404, body="<html>", times=None)
+    for path in ("/v1/actions", "/v1/nodes/actions", "/v1/cluster/actions", "/v1/nodes"):
+        for body in ("<html>", '{"error_code": "odd"}'):
+            cluster.heal()
+            cluster.inject(exact=True, path=path, status=404, body=body, times=None)
 
-        with pytest.raises(UnreadableReply):
-            await client.cluster.check()
+            with pytest.raises(UnreadableReply, match=path):
+                await client.cluster.check()
+
+
+async def test_unreadable_statuses(start: Callable[..., object]) -> None:
+    """A list that cannot be read is an error, also beside a report that can."""
+    cluster, client = await start(NEW)  # type: ignore[misc]
+    cluster.inject(exact=True, path="/v1/nodes/status", status=200, body="[]", times=None)
+
+    with pytest.raises(UnreadableReply, match="/v1/nodes/status"):
+        await client.cluster.check()
 
 
 async def test_404_of_the_api(start: Callable[..., object]) -> None:
     """The API's 404 for a list of work is an empty list, as its page has it."""
     cluster, client = await start(NEW)  # type: ignore[misc]
-    body = '{"error_code": "not_found"}'
+    body = '{"error_code": "action_not_found"}'
     cluster.inject(exact=True, path="/v1/actions", status=404, body=body, times=None)
 
     assert (await client.get(QUIET)).phase is Phase.COMPLETED

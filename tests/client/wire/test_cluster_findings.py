@@ -10,11 +10,12 @@ import pytest
 
 from redis_enterprise_actions import UnreadableReply
 from redis_enterprise_actions._client.wire.cluster_findings import (
-    availability_finding,
+    availability_findings,
     busy_databases,
     check_findings,
     database_findings,
     node_findings,
+    placement_findings,
     primary_finding,
     report_findings,
     shard_findings,
@@ -34,7 +35,7 @@ from redis_enterprise_actions._client.wire.cluster_lists import (
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from redis_enterprise_actions import Finding
 
@@ -110,8 +111,14 @@ FAILED = [{"name": "SMX", "status": "failed", "error": {"reason": "full"}}]
         (
             {"uid": None, "status": 5},
             ["a database without a uid: unreadable"],
-            ["a database without a uid: unreadable"],
+            [
+                "a database without a uid: unreadable",
+                "a database without a uid: its uid cannot be read",
+            ],
         ),
+        ({"uid": 1.0}, [], ["a database without a uid: its uid cannot be read"]),
+        ({"uid": "x"}, [], ["database x: its uid cannot be read"]),
+        *(({"action_uid": value}, [], []) for value in ([], {}, 0, False)),
         (
             {"action_uid": "a"},
             ["database 1: an action is under way"],
@@ -148,8 +155,8 @@ def test_availability() -> None:
     """The reason of the cluster is named."""
     database = Database(uid=1)
 
-    assert texts(availability_finding(database, None)) == []
-    assert texts(availability_finding(database, "no_quorum")) == [
+    assert texts(availability_findings(database, [])) == []
+    assert texts(availability_findings(database, ["no_quorum"])) == [
         "database 1: not available: no_quorum"
     ]
 
@@ -175,7 +182,8 @@ UNCLEAR = "not taken out of it properly"
             ["node 2: decommissioning", "node 2: odd"],
         ),
         ([*NODES, Node(3, "active")], {}, (), ["node 3: its status is not known"]),
-        ([NODES[0]], {}, (), []),
+        ([NODES[0]], {}, (), ["node 2: the list of nodes does not have it"]),
+        ([], {}, (), ["cluster: it lists no nodes"]),
         ([*NODES, Node()], {}, (), ["a node without a uid: its status is not known"]),
         (
             NODES,
@@ -244,7 +252,39 @@ def test_primary(status: object, word: str) -> None:
 )
 def test_checks(result: object, nodes: list[NodeCheck], expected: list[str]) -> None:
     """The cluster's own check has to succeed, on each node."""
-    assert texts(check_findings(CheckReport(result), nodes)) == expected
+    uids = [str(each.node_uid or "") for each in nodes]
+
+    assert texts(check_findings(CheckReport(result), nodes, uids)) == expected
+
+
+def test_check_lacks_a_node() -> None:
+    """A node that the check does not list has not passed it."""
+    report, nodes = CheckReport(cluster_test_result=True), [NodeCheck("1", result=True)]
+
+    assert texts(check_findings(report, nodes, ["1", "2"])) == [
+        "node 2: the check of the cluster does not have it"
+    ]
+    assert len(texts(check_findings(report, [], ["1", "2"]))) == 2
+
+
+@pytest.mark.parametrize(
+    ("databases", "shards", "expected"),
+    [
+        ([1], [1, 1], []),
+        ([1, 2], [1], ["database 2: no shard of it is listed"]),
+        ([1], [1, 2], ["shard 7 of database 2: its database is not listed"]),
+        ([], [1], ["shard 7 of database 1: its database is not listed"]),
+        ([1], [1, None], ["shard 7: its database is not listed"]),
+    ],
+)
+def test_placement(databases: list[int], shards: list[int | None], expected: list[str]) -> None:
+    """Each active database has shards, and each shard has a database."""
+    listed = [Database(uid, "active") for uid in databases]
+
+    found = placement_findings(listed, [Shard(7, bdb_uid=uid) for uid in shards])
+
+    assert texts(found) == expected
+    assert texts(placement_findings([Database(3, "pending")], [])) == []
 
 
 @pytest.mark.parametrize(
@@ -284,6 +324,21 @@ LEADER: dict[str, object] = {
 }
 FOLLOWER = {**LEADER, "id": 2, "role": "follower", "shards": []}
 INFO: dict[str, object] = {"id": 1, "status": "active", "detailed_status": "active"}
+STATUS_OF_ALL = {"1": NodeStatus("active"), "2": NodeStatus("active")}
+ONE = [Database(1, "active")]
+
+
+def of_report(
+    report: HealthReport,
+    *,
+    status: int = 200,
+    statuses: dict[str, NodeStatus] | None = None,
+    databases: Sequence[Database] = ONE,
+    ignored: set[int] | None = None,
+) -> list[str]:
+    """Return the findings of a report about two nodes and a database."""
+    statuses = STATUS_OF_ALL | (statuses or {})
+    return texts(report_findings(status, report, statuses, databases, ignored or set()))
 
 
 @pytest.mark.parametrize(
@@ -328,7 +383,39 @@ INFO: dict[str, object] = {"id": 1, "status": "active", "detailed_status": "acti
             {},
             ["shard 7 of database 1: busy"],
         ),
-        ({}, {"shards": [5]}, {}, {}, ["shard: its status is not known"]),
+        (
+            {},
+            {},
+            {"shards": [5]},
+            {},
+            ["shard: its status is not known", "shard: its database is not listed"],
+        ),
+        ({}, {"shards": []}, {}, {}, ["database 1: no shard of it is listed"]),
+        ({}, {}, {}, {"high_availability": {"status": "OK"}}, []),
+        (
+            {"status": "warning"},
+            {},
+            {},
+            {"high_availability": {"status": "warning"}},
+            ["database 1: high availability: warning"],
+        ),
+        (
+            {},
+            {},
+            {},
+            {"high_availability": 5},
+            ["database 1: high availability: its status is not known"],
+        ),
+        ({"error_code": "odd"}, {}, {}, {}, ["cluster: its health report was answered 200: odd"]),
+        ({"error_code": []}, {}, {}, {}, ["cluster: its health report was answered 200"]),
+        ({"error_code": "odd"}, {}, {"status": "down"}, {}, ["node 2: down (active)"]),
+        (
+            {},
+            {},
+            {"id": 3},
+            {},
+            ["node 2: the health report does not have it", "node 3: its status is not known"],
+        ),
         ({}, {}, {}, {"status": "down"}, ["database 1: down (active)"]),
         ({}, {}, {}, {"status": "warning", "detailed_status": "pending"},
          ["database 1: warning (pending)"]),
@@ -339,7 +426,11 @@ INFO: dict[str, object] = {"id": 1, "status": "active", "detailed_status": "acti
             {},
             {},
             {},
-            ["cluster: it lists no nodes", "primary node: not known"],
+            [
+                *("cluster: it lists no nodes", "primary node: not known"),
+                *(f"node {uid}: the health report does not have it" for uid in (1, 2)),
+                "database 1: no shard of it is listed",
+            ],
         ),
     ],
 )  # fmt: skip
@@ -359,16 +450,45 @@ def test_report(
     }
     report = msgspec.json.decode(json.dumps(body), type=HealthReport)
 
-    assert texts(report_findings(report, ())) == expected
+    assert of_report(report) == expected
+
+
+REPORT = HealthReport("ok", raw([LEADER, FOLLOWER]), raw([INFO]))
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (NodeStatus("decommissioning"), ["node 2: decommissioning"]),
+        (NodeStatus(), ["node 2: its status is not known"]),
+        (NodeStatus("active", None, {"name": "x"}), [f"node 2: in maintenance, or {UNCLEAR}"]),
+    ],
+)
+def test_report_and_statuses(status: NodeStatus, expected: list[str]) -> None:
+    """The statuses of nodes tell what the report does not."""
+    assert of_report(REPORT, statuses={"2": status}) == expected
+
+
+def test_report_lacks_a_database() -> None:
+    """A report is not believed for a database that it does not list."""
+    assert of_report(REPORT, databases=[*ONE, Database(2, "pending")]) == [
+        "database 2: the health report does not have it"
+    ]
+
+
+def test_report_answered_503() -> None:
+    """A 503 is a finding, also if the body has none."""
+    assert of_report(REPORT, status=503) == ["cluster: its health report was answered 503"]
 
 
 def test_report_ignores_maintenance() -> None:
     """Nodes that are ignored may be in maintenance, and nothing else."""
     nodes = [LEADER, {**FOLLOWER, "in_maintenance": True}]
-    report = HealthReport("warning", raw(nodes), raw([]))
+    report = HealthReport("warning", raw(nodes), raw([INFO]))
+    statuses = {"2": NodeStatus("active", None, {"name": "x"})}
 
-    assert texts(report_findings(report, {2})) == []
-    assert texts(report_findings(report, {1})) == ["node 2: in maintenance"]
+    assert of_report(report, statuses=statuses, ignored={2}) == []
+    assert of_report(report, statuses=statuses, ignored={1}) == ["node 2: in maintenance"]
 
 
 @pytest.mark.parametrize(
@@ -382,4 +502,4 @@ def test_report_ignores_maintenance() -> None:
 def test_unreadable_report(report: HealthReport) -> None:
     """A report in another form than the documented one is unreadable."""
     with pytest.raises(UnreadableReply):
-        list(report_findings(report, ()))
+        of_report(report)

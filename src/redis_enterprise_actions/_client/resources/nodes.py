@@ -54,13 +54,17 @@ class Nodes(Resource):
         Refuses with `ClusterUnhealthy` unless `Cluster.check` finds nothing: so no other node is in
         maintenance, but for those in `ignore_maintenance`, nor is this one. Switches maintenance
         on, waits until that has completed, and looks again: if another client has put a node into
-        maintenance meanwhile, both take theirs out again. `check=False` leaves out both looks.
+        maintenance meanwhile, both take theirs out again. If the cluster is busy, the client looks
+        again before it repeats the call, for up to `busy_timeout`. `check=False` leaves out all
+        looks; if somebody else keeps the node in maintenance then, it may end up out of it, as
+        switching off is not left out where switching on has failed or was cancelled.
 
         At the end of the body, and after an error or a cancellation at any time, maintenance is
         switched off, and the client waits for that; switching it on is cancelled if it has not
-        ended. Switching on, and all that switches it off, may each take `timeout`. If maintenance
-        cannot be switched off, the error that is raised, the first one, has a note that says how to
-        do so, and the log an error.
+        ended. Switching on, and all that switches it off, may each take `timeout`, with
+        `WaitTimeout` after that. If maintenance cannot be switched off, the error that is raised
+        has a note that says how to do so, and the log an error. That is the first error, or the
+        cancellation if the task is cancelled later.
 
         The end does not wait until the cluster is healthy again, as replicas may take long to catch
         up: await `Cluster.wait_healthy` before the next node.
@@ -73,21 +77,25 @@ class Nodes(Resource):
         """
         busy = seconds(busy_timeout, "busy_timeout")
         outage = seconds(outage_timeout, "outage_timeout")
+        ignored = node_uids(ignore_maintenance)
+        on = partial(
+            self.maintenance_on, checked_uid(node_uid, "node"), settings, outage_timeout=outage
+        )
+        checked_on = partial(
+            self._guard.call,
+            node_uid,
+            partial(on, busy_timeout=0.0),
+            ignored=ignored,
+            busy_timeout=busy,
+            outage_timeout=outage,
+        )
         calls = MaintenanceCalls(
-            on=partial(
-                self.maintenance_on,
-                checked_uid(node_uid, "node"),
-                settings,
-                busy_timeout=busy,
-                outage_timeout=outage,
-            ),
+            on=checked_on if check else partial(on, busy_timeout=busy),
             off=partial(self.maintenance_off, node_uid, busy_timeout=busy, outage_timeout=outage),
             timeout=seconds(timeout, "timeout"),
             outage_timeout=outage,
         )
-        return self._guard.keep(
-            node_uid, calls, ignored=node_uids(ignore_maintenance), is_checked=check
-        )
+        return self._guard.keep(node_uid, calls, ignored=ignored, is_checked=check)
 
     async def maintenance_on(
         self,
@@ -105,26 +113,32 @@ class Nodes(Resource):
         """Put a node into maintenance mode. Activations stack: each needs a `maintenance_off`.
 
         With `check`, the client looks first, and raises `ClusterUnhealthy` if `Cluster.check` finds
-        anything. `maintenance` also switches maintenance off again.
+        anything, or if this client has just put another node into maintenance; it looks again
+        before it repeats the call in `busy_timeout`. `maintenance` also switches maintenance off
+        again.
 
         Source: POST /v1/nodes/{uid}/actions/maintenance_on (nodes/actions). Needs the permissions
         `start_node_action` and `view_status_of_node_action`.
         """
-        path = _path(node_uid, "maintenance_on")
-        if check:
-            outage = seconds(outage_timeout, "outage_timeout")
-            await self._guard.check(node_uid, frozenset(), outage)
-        return await self._parts.start(
+        start = partial(
+            self._parts.start,
             "POST",
-            path,
+            _path(node_uid, "maintenance_on"),
             settings,
             makes=Node,
             params=params,
             headers=headers,
-            busy_timeout=busy_timeout,
             outage_timeout=outage_timeout,
             request_timeout=request_timeout,
             untracked=untracked,
+        )
+        if not check:
+            return await start(busy_timeout=busy_timeout)
+        return await self._guard.begin(
+            node_uid,
+            partial(start, busy_timeout=0.0),
+            busy_timeout=seconds(busy_timeout, "busy_timeout"),
+            outage_timeout=seconds(outage_timeout, "outage_timeout"),
         )
 
     async def maintenance_off(
@@ -144,9 +158,11 @@ class Nodes(Resource):
         Source: POST /v1/nodes/{uid}/actions/maintenance_off (nodes/actions). Needs the permissions
         `start_node_action` and `view_status_of_node_action`.
         """
+        path = _path(node_uid, "maintenance_off")
+        self._guard.forget(node_uid)
         return await self._parts.start(
             "POST",
-            _path(node_uid, "maintenance_off"),
+            path,
             settings,
             makes=Node,
             params=params,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from redis_enterprise_actions._client.protocols import ListResult
@@ -13,7 +14,7 @@ from .refused_lists import refusable
 
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
     from redis_enterprise_actions._client.http.transport import Transport
     from redis_enterprise_actions._client.protocols import Gate, Wanted
@@ -33,6 +34,7 @@ class ClusterStateApi:
         self, transport: Transport, databases: DatabasesApi, actions_v2: ActionsV2Api
     ) -> None:
         self._routes = ClusterRoutes(transport, databases, actions_v2)
+        self._unfinished: ClusterLook | None = None
 
     def path(self, ref: Reference) -> str:
         """Return the path of the list that tells most about a condition."""
@@ -40,7 +42,7 @@ class ClusterStateApi:
 
     async def fetch(self, ref: Reference, _: Action | None, gate: Gate | None = None) -> Action:
         """Return whether the cluster is quiet, or healthy."""
-        return await _state(ref, ClusterLook(self._routes, gate))
+        return (await self._states([ref], gate))[ref]
 
     @refusable
     async def fetch_many(self, wanted: Wanted, gate: Gate | None) -> ListResult:
@@ -48,16 +50,33 @@ class ClusterStateApi:
 
         If the user may not see a list, each is looked at alone: not all may need that list.
         """
-        look = ClusterLook(self._routes, gate)
         # A look for all costs about as much as a look for one.
-        return ListResult({ref: await _state(ref, look) for ref in list(wanted)}, cost=1.0)
+        return ListResult(await self._states(list(wanted), gate), cost=1.0)
 
     async def verify(self, _: Reference, __: WaitError, ___: Gate | None) -> None:
         """Return None: nothing but a look shows the state."""
 
     async def check(self, ignored: Collection[int]) -> ClusterCheck:
         """Look once for all that keeps the cluster from being healthy."""
-        return await ClusterLook(self._routes, None).check(ignored)
+        return await ClusterLook(self._routes).check(ignored)
+
+    async def _states(
+        self, refs: Iterable[Reference], gate: Gate | None
+    ) -> dict[Reference, Action]:
+        """Look at the cluster for several conditions.
+
+        A look that the limit of a wait has cut short is continued by the one at that limit, which
+        alone would be too short for so many requests.
+        """
+        look, self._unfinished = self._unfinished, None
+        if look is None or not look.can_be_continued:
+            look = ClusterLook(self._routes)
+        look.gate = gate
+        try:
+            return {ref: await _state(ref, look) for ref in refs}
+        except asyncio.CancelledError:
+            self._unfinished = look
+            raise
 
 
 async def _state(ref: Reference, look: ClusterLook) -> Action:

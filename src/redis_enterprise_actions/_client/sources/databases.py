@@ -77,7 +77,7 @@ class DatabasesApi:
     def __init__(self, transport: Transport, actions_v2: ActionsV2Api) -> None:
         self.transport = transport
         self._actions_v2 = actions_v2
-        self._availability = AvailabilityApi(transport)
+        self.availability = AvailabilityApi(transport)
         self._list_query = f"?fields={DATABASE_FIELDS}"
         # In milliseconds: the last time that was given to a call, and the last calls by transfer.
         self._last_call_time = 0
@@ -92,7 +92,7 @@ class DatabasesApi:
     ) -> Action | AmbiguousAnswer | None:
         """Return the state of a database, a transfer or a condition; None without the database."""
         if ref.condition is not None:
-            return await self._availability.fetch(ref, gate)
+            return await self.availability.fetch(ref, gate)
         if self._is_replaced(ref):
             return replaced(ref)
         wire, reply = await self._get(ref.numeric_uid, gate)

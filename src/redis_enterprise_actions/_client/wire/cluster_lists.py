@@ -77,6 +77,11 @@ class Shard(msgspec.Struct):
     status: object = None
     detailed_status: object = None
 
+    @property
+    def owner(self) -> str:
+        """The uid of the shard's database; empty if it is not known."""
+        return name_of(self.bdb_uid) or name_of(self.db_id)
+
 
 class Database(msgspec.Struct):
     """A database of /v1/bdbs."""
@@ -106,12 +111,26 @@ class HealthNode(msgspec.Struct):
     shards: msgspec.Raw = msgspec.Raw()
 
 
+class _HighAvailability(msgspec.Struct):
+    """The `high_availability` of a database of the health report."""
+
+    status: object = None
+
+
 class HealthDatabase(msgspec.Struct):
     """A database of the health report."""
 
     id: object = None
     status: object = None
     detailed_status: object = None
+    high_availability: msgspec.Raw = msgspec.Raw()
+
+    @property
+    def high_availability_word(self) -> str:
+        """The status of the database's replicas: `ok`, also if the report has none."""
+        if not self.high_availability:
+            return "ok"
+        return word_of(_each([self.high_availability], _HighAvailability)[0].status)
 
 
 class HealthReport(msgspec.Struct):
@@ -120,6 +139,7 @@ class HealthReport(msgspec.Struct):
     status: object = None
     nodes: msgspec.Raw = msgspec.Raw()
     database_infos: msgspec.Raw = msgspec.Raw()
+    error_code: object = None
 
 
 class _WorkInfo(msgspec.Struct):
@@ -140,13 +160,15 @@ class _WireWork(msgspec.Struct):
     id: object = None
     node_uid: object = None
     object_name: object = None
+    action_type: object = None
     additional_info: msgspec.Raw = msgspec.Raw()
 
 
 class Work(NamedTuple):
     """An action or a task: its `title`, its status in one word, and the node that it works on.
 
-    `name` is empty if the entry has none, and `uid` and `node_uid` likewise.
+    `name` is empty if the entry has none, and `uid` and `node_uid` likewise. `is_other` is True for
+    the actions that only /v2 shows, such as exports.
     """
 
     title: str
@@ -155,6 +177,7 @@ class Work(NamedTuple):
     name: str = ""
     uid: str = ""
     node_uid: str = ""
+    is_other: bool = False
 
 
 class MasterCheck(msgspec.Struct):
@@ -177,6 +200,11 @@ def name_of(value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int):
         return ""
     return shortened(one_line(str(value))).strip()
+
+
+def is_uid(name: str) -> bool:
+    """Return True for the uid of a database or a node: a number."""
+    return name.isascii() and name.isdecimal()
 
 
 def read_array(body: bytes | msgspec.Raw, shape: type[_S], path: str, key: str = "") -> list[_S]:
@@ -250,10 +278,13 @@ def _work(wire: _WireWork, phases: Mapping[str, Phase], noun: str) -> Work:
     if wire.additional_info:
         info = _each([wire.additional_info], _WorkInfo)[0]
         on = ":".join(filter(None, [name_of(info.object_type), name_of(info.object_uid)])) or on
+        if info.object_type == "node":
+            node_uid = node_uid or name_of(info.object_uid)
     title = name or (f"{noun} {uid}" if uid else noun)
     if on or node_uid:
         title = f"{title} on {on or f'node {node_uid}'}"
-    return Work(title, status, phase_of(status, phases), name, uid, node_uid)
+    is_other = word_of(wire.action_type) == "other"
+    return Work(title, status, phase_of(status, phases), name, uid, node_uid, is_other)
 
 
 def _each(raws: Iterable[msgspec.Raw], shape: type[_S]) -> list[_S]:
