@@ -200,6 +200,7 @@ async def objects(client: ActionsClient) -> None:
     assert_type(database.endpoints, tuple[Endpoint, ...])
     assert_type(database.endpoints[0].host, str)
     assert_type(database.to_dict(), dict[str, object])
+    assert_type(client.crdbs.replicating("g", others=[client]), Operation[OperationResult])
     assert_type(Secret("x").reveal(), str)
 
 

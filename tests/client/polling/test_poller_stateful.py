@@ -212,7 +212,9 @@ class WaitMachine(RuleBasedStateMachine):
             failing = any(a - 1 <= wait.deadline <= b + 1 for a, b in self.failures)
             # At three requests a second, few waits can poll alone at the same deadline.
             crowded = sum(not work.listed for work in self.cluster.work.values()) > 4
-            in_time = work is not None and work.ends <= wait.deadline - 1
+            # A second "not found", 5 s after the first, has to confirm that an action vanished.
+            vanishes = work is not None and work.status == "vanishes"
+            in_time = work is not None and work.ends <= wait.deadline - (21 if vanishes else 1)
             # A request in flight at the deadline is cut short there.
             cut = any(began < wait.deadline < began + 0.5 for _, began, _ in self.cluster.requests)
             assert failing or crowded or cut or self.may_have_missed(wait) or not in_time
