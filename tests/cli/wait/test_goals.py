@@ -96,7 +96,19 @@ async def test_not_available(cluster: FakeCluster, lines: Lines) -> None:
         "wait", uid, "bdb:1", "--until", "available", "--timeout", "20", "--output", "plain"
     )
     assert code == 3
-    assert lines()[-1].endswith("Resume: redis-actions wait bdb:1@available bdb:1@available")
+    assert lines()[-1].endswith("Resume: redis-actions wait bdb:1@available")
+    later = cluster.add_action("SMUpdateBDB", Plan(duration=90), bdb_uid=1)
+    words = ("--until", "available", "--hold", "90s", "--timeout", "30", "--output", "plain")
+    assert await run_command("wait", uid, later, *words) == 3
+    assert lines()[-1].endswith(
+        f"Resume: redis-actions wait {later} --until available --hold 90s; "
+        "redis-actions wait bdb:1@available --hold 90s"
+    )
+    await asyncio.sleep(60)
+    call = ("submit", "PUT", "/v1/bdbs/1", "--data", '{"memory_size": 1073741824}')
+    await run_command(*call, "--until", "available", "--timeout", "500ms", "--output", "gitlab")
+    resume = next(line for line in lines() if "Resume: " in line)
+    assert resume.endswith(" --until available")
 
 
 @pytest.mark.parametrize(
@@ -214,6 +226,15 @@ class TestOtherClusters:
         assert json.loads(lines()[-2])["ref"] == f"crdb:g@replicating,with={host}"
         asked = [seen for seen in other.requests if seen.path.endswith("/health_report")]
         assert asked
+
+    async def test_resume(self, cluster: FakeCluster, other: FakeCluster, lines: Lines) -> None:
+        """The command that goes on with the wait names the profiles, not the hosts."""
+        other.set_link("g", cluster, "down")
+        words = ("--with", "eu", "--timeout", "5", "--output", "gitlab")
+
+        assert await run_command("wait", "crdb:g@replicating", *words) == 3
+        resume = next(line for line in lines() if "Resume: " in line)
+        assert resume.endswith("Resume: redis-actions wait crdb:g@replicating --with eu")
 
     @pytest.mark.parametrize(
         ("words", "problem"),

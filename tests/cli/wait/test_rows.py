@@ -12,7 +12,7 @@ from redis_enterprise_actions._cli.wait.events import (
     SummaryEvent,
     WaitsStartedEvent,
 )
-from redis_enterprise_actions._cli.wait.progress import Progress
+from redis_enterprise_actions._cli.wait.progress import Progress, WaitGoal
 from redis_enterprise_actions._cli.wait.rows import EndRow, end_row, shared_reasons, summary_text
 from redis_enterprise_actions._model.outcome import Outcome
 from tests.event_samples import COMPLETED, FAILED, REFS, UPDATE, end, end_before, time_at
@@ -92,9 +92,15 @@ def test_shared_reasons() -> None:
     assert shared_reasons([*ends, *timed_out]) == {"it answered 503": 2}
 
 
-def summary(why: str | None, *ends: WaitEndEvent, refs: tuple[str, ...] = ()) -> str:
+def summary(
+    why: str | None,
+    *ends: WaitEndEvent,
+    refs: tuple[str, ...] = (),
+    goal: WaitGoal | None = None,
+) -> str:
     """Return the summary of waits for these references, of which some have ended."""
     progress = Progress()
+    progress.goal = goal or WaitGoal()
     for event in (WaitsStartedEvent(**time_at(0), refs=refs), *ends):
         progress.apply(event)
     counts = progress.outcome_counts
@@ -121,6 +127,36 @@ def test_resume() -> None:
         "1 timed out, 1 unreachable (exit code 1). "
         "Resume: redis-actions wait a1 'crdb:my task' node:1/maintenance_on@t1"
     )
+
+
+@pytest.mark.parametrize(
+    ("refs", "goal", "commands"),
+    [
+        (["action:a1"], WaitGoal("state=a b"), ["a1 --until 'state=a b'"]),
+        (
+            ["bdb:2@available", "action:a1", "bdb:2@available"],
+            WaitGoal("available", 1.5),
+            ["a1 --until available --hold 1.5s", "bdb:2@available --hold 1.5s"],
+        ),
+        (["bdb:2@available"], WaitGoal(hold=1e6), ["bdb:2@available --hold 1000000s"]),
+        (
+            ["crdb:g@replicating,with=h:1+i:2", "crdb:f@replicating,with=h:1+i:2"],
+            WaitGoal(None, 5, ["eu 1", "us"]),
+            ["crdb:g@replicating crdb:f@replicating --hold 5s --with 'eu 1' --with us"],
+        ),
+        (
+            ["crdb:g@replicating,with=h:1"],
+            WaitGoal(),
+            ["crdb:g@replicating,with=h:1"],
+        ),
+        (["bdb:2@available"], WaitGoal(others=["eu"]), ["bdb:2@available"]),
+    ],
+)
+def test_resume_options(refs: list[str], goal: WaitGoal, commands: list[str]) -> None:
+    """The commands have the options that still matter: those of the goal."""
+    text = summary(None, refs=tuple(refs), goal=goal)
+
+    assert text.endswith("Resume: " + "; ".join(f"redis-actions wait {each}" for each in commands))
 
 
 def test_many_to_resume() -> None:

@@ -40,6 +40,7 @@ from .follow import StopCondition, early_end, follow
 from .hook import hook_variables, run_hook
 from .plain import JsonDisplay
 from .prefixes import resolve_references
+from .progress import WaitGoal
 from .references import parse_references, report_ended
 from .reporter import LogCapture, ProgressReporter
 
@@ -94,6 +95,7 @@ async def wait(
         await clients.enter_async_context(client)
         reporter = ProgressReporter(display, log, keep_alive=args.keep_alive)  # starts its clock
         progress = reporter.progress
+        progress.goal = WaitGoal(args.until, args.hold, args.others or ())
         execution.interrupted_note = lambda: _WORK_GOES_ON if progress.work_goes_on else ""
         found = await _find_references(args, client, refs)
         if not found and not args.allow_empty:
@@ -172,6 +174,7 @@ async def submit(
     check_goal(args.until, args.hold, None)  # before anything is sent
     reports = ReportWriter(args.report)
     async with client, ProgressReporter(display, log, keep_alive=args.keep_alive) as reporter:
+        reporter.progress.goal = WaitGoal(args.until, args.hold)
         with reports:
             operations: dict[Reference, Operation] = {}
             failures: list[RedisActionsError] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from redis_enterprise_actions._model.action import Kind
 from redis_enterprise_actions._model.record import already_text
@@ -22,6 +22,8 @@ from .events import (
 
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from redis_enterprise_actions._model.action import Action
 
     from .events import AnyEvent, EventTime, SummaryEvent
@@ -89,6 +91,14 @@ class WaitProgress:
         return str(self.action)
 
 
+class WaitGoal(NamedTuple):
+    """Options that say what a command waits for: `--until`, `--hold` and `--with`."""
+
+    until: str | None = None
+    hold: float = 0.0
+    others: Sequence[str] = ()
+
+
 def title_of(ref: str | None, action: Action | None) -> str:
     """Return the title of an action, or its reference until the first answer."""
     if action is not None:
@@ -97,7 +107,7 @@ def title_of(ref: str | None, action: Action | None) -> str:
 
 
 class Progress:
-    """Progress of all waits of one command, in the order given.
+    """Progress of all waits of one command, in the order given, and their common goal.
 
     `failed_call` is the end of a call that failed before any wait began; `outages` are those of
     the whole cluster that are over.
@@ -105,6 +115,7 @@ class Progress:
 
     def __init__(self) -> None:
         self.waits: dict[str, WaitProgress] = {}
+        self.goal = WaitGoal()
         self.failed_call: WaitEndEvent | None = None
         self.outages: list[OutageEvent] = []
         self._outage: OutageEvent | None = None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from redis_enterprise_actions._model.action import last_seen_text
 from redis_enterprise_actions._model.outcome import Outcome
+from redis_enterprise_actions._model.reference import parse_reference
 from redis_enterprise_actions._model.text import duration_text, one_line
 
 from .events import AbandonedEvent, WaitEndEvent
@@ -16,15 +17,16 @@ from .progress import format_summary, title_of
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from .events import SummaryEvent
-    from .progress import Progress
+    from .progress import Progress, WaitGoal
 
 RESUME: Final = "Resume: "  # before the command at the end of a summary
 HOW_WIDTH: Final = 9  # cells of `completed`
 TIME_WIDTH: Final = 7  # cells of `10m 00s`
 _OUTCOMES: Final = {str(outcome): outcome for outcome in Outcome}
+_OTHERS: Final = ",with="  # in the reference of a condition that other clusters are asked for
 _MAX_RESUMED: Final = 5  # references that the summary names
 _STYLES: Final = {0: "green", 3: "yellow"}  # by exit code; any other is red
 _BARE: Final = re.compile(r"action:([0-9A-Za-z-]+)")  # references whose uid alone is one, too
@@ -76,7 +78,26 @@ def summary_text(summary: SummaryEvent, progress: Progress) -> str:
     if len(open_waits) > _MAX_RESUMED:
         where = "their references are in --json and --report"
         return f"{text}. {len(open_waits)} have not been seen to end: {where}"
-    return f"{text}. {RESUME}redis-actions wait {' '.join(map(_argument, open_waits))}"
+    return f"{text}. {RESUME}{'; '.join(_resuming(open_waits, progress.goal))}"
+
+
+def _resuming(refs: Iterable[str], goal: WaitGoal) -> Iterator[str]:
+    """Yield the commands that wait for what has not ended: work, and conditions by themselves."""
+    texts = list(dict.fromkeys(refs))
+    conditions = [ref for ref in texts if parse_reference(ref).condition is not None]
+    until = [] if goal.until is None else ["--until", shlex.quote(goal.until)]
+    hold = ["--hold", f"{goal.hold:.3f}".rstrip("0").rstrip(".") + "s"] if goal.hold else []
+    if work := [ref for ref in texts if ref not in conditions]:
+        yield " ".join(["redis-actions wait", *map(_argument, work), *until, *hold])
+    if conditions:
+        parts = [ref.partition(_OTHERS) for ref in conditions]
+        others = [
+            text
+            for name in (goal.others if any(part[1] for part in parts) else ())
+            for text in ("--with", shlex.quote(name))
+        ]
+        shown = [part[0] if others else ref for ref, part in zip(conditions, parts, strict=True)]
+        yield " ".join(["redis-actions wait", *map(_argument, shown), *hold, *others])
 
 
 def _argument(ref: str) -> str:
