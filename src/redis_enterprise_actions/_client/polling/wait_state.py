@@ -147,8 +147,9 @@ class PollCounts(Protocol):
 class Holding:
     """Time for which a condition has been true, from the answer that first showed it on.
 
-    The cluster is asked by `poll`, or ten times within `hold`, but no more than once a second and
-    no less than every 15 s. `due` is the time of the next poll, as long as the wait is polled for.
+    The cluster is asked ten times within `hold`, but no more than once a second and no less than
+    every 15 s; or by `poll`, if not less than ten times. `due` is the time of the next poll, as
+    long as the wait is polled for.
     """
 
     __slots__ = ("due", "schedule", "until", "was_away")
@@ -157,9 +158,10 @@ class Holding:
         self.until = since + hold
         self.was_away = False  # no answer has come since the waiter was busy in a callback
         self.due = math.inf
+        longest = max(_SHORTEST_LOOK, hold / _LOOKS)
         if poll is None or type(poll) is AimedWait:  # which aims at an end
-            poll = every(min(max(_SHORTEST_LOOK, hold / _LOOKS), _LONGEST_LOOK))
-        self.schedule = schedule_for(poll, asked_at)
+            poll = every(min(longest, _LONGEST_LOOK))
+        self.schedule = schedule_for(poll, asked_at, longest)
 
     def has_gap_before(self, asked_at: float) -> bool:
         """Return True if the waiter was away for so long that a poll was missed."""
