@@ -18,7 +18,9 @@ from redis_enterprise_actions import (
     UsageError,
     WaitTimeout,
 )
-from redis_enterprise_actions._client.goals import condition_after, parse_until
+from redis_enterprise_actions._client.goals import check_goal, condition_after, parse_until
+from redis_enterprise_actions._client.operation import Operation
+from redis_enterprise_actions._client.submit.subjects import NOTHING, Subject, SubjectKind
 from redis_enterprise_actions._model.reference import Condition, parse_reference
 from redis_enterprise_actions.testing import FakeCluster, Plan
 from tests.scripted import now
@@ -382,14 +384,16 @@ class TestEarly:
         assert all((action.progress or 0) < 50 for action in seen[:-1])
 
     async def test_watch_until_available(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """The iteration has the end of the work, the condition, and the work with its record."""
+        """The iteration has the end of the work, and then the condition up to its end."""
         cluster.availability_delay = 50.0
         uid = cluster.add_action("SMUpdateBDB", UPDATE, bdb_uid=1)
         seen = [action async for action in client.watch_action(uid, until="available")]
 
         assert [action.status for action in seen[-3:]] == [
-            *("completed", "not available", "completed"),
+            *("completed", "not available", "available"),
         ]
+        assert [action.uid for action in seen[-3:]] == [uid, "bdb:1@available", "bdb:1@available"]
+        assert seen[-1].record.outcome is Outcome.COMPLETED  # type: ignore[attr-defined]
         assert [type(action).__name__ for action in seen[-3:]] == [
             *("Action", "Action", "FinishedAction"),
         ]
@@ -400,6 +404,78 @@ async def test_wrong_object(cluster: FakeCluster, client: ActionsClient) -> None
     cluster.start_node_action(1, "maintenance_on", Plan(duration=600))
     with pytest.raises(UsageError, match="until='available' is for work on one database"):
         await client.wait_for("node:1/maintenance_on", until="available")
+
+    assert now() < 5
+
+
+async def test_object_unknown(cluster: FakeCluster, client: ActionsClient) -> None:
+    """Work that never names a database ends the wait once it is over, and all tell so."""
+    uid = cluster.add_action("retry_bdb", Plan(duration=20))
+    ended: list[Record] = []
+    client.observe(lambda _: ended.append)  # type: ignore[func-returns-value]
+    for on_progress in (None, seen := [].append):  # type: ignore[var-annotated]
+        recorder = Recorder()
+        operation = client.operation(uid)
+        with pytest.raises(UsageError, match="is for work on one database, and this is") as caught:
+            await operation.wait(until="available", on_progress=on_progress, recorder=recorder)
+
+        assert operation.done
+        [record] = recorder.records()
+        assert (record.outcome, record.message) == (Outcome.WRONG_USAGE, str(caught.value))
+        assert ended.pop() == record
+    assert seen is not None
+    watched = list[str]()
+    with pytest.raises(UsageError, match="is for work on one database"):
+        async for action in client.watch_action(uid, until="available"):
+            watched.append(action.status)
+    assert ended.pop().outcome is Outcome.WRONG_USAGE
+
+
+async def test_object_of_the_call(cluster: FakeCluster, client: ActionsClient) -> None:
+    """Where the work names no object, the condition is of that of the call."""
+    cluster.add_bdb(3)
+    uid = cluster.add_action("retry_bdb", Plan(duration=5))
+    operation = Operation(
+        client._parts, parse_reference(uid), subject=Subject(SubjectKind.DATABASE, "3")
+    )
+    finished = await operation.wait(until="available")
+
+    assert finished.uid == uid
+    assert cluster.requests[-1].path == "/v1/bdbs/3/availability"
+
+
+@pytest.mark.parametrize(
+    ("ref", "subject"),
+    [
+        ("node:1/maintenance_on", None),
+        ("cluster:change_master", None),
+        ("bootstrap", None),
+        ("bdb:1@gone", None),
+        ("action:a1@bdb:1", None),
+        ("action:a1", NOTHING),
+        ("action:a1", Subject(SubjectKind.NODE, "1")),
+    ],
+)
+async def test_known_before(
+    cluster: FakeCluster, client: ActionsClient, ref: str, subject: Subject | None
+) -> None:
+    """Work that leaves no database is refused before anything is sent."""
+    operation = Operation(client._parts, parse_reference(ref), subject=subject)
+    for until in ("available", "in-sync", "replicating"):
+        with pytest.raises(UsageError, match=f"until='{until}' is for work on one "):
+            await operation.wait(until=until)
+        with pytest.raises(UsageError, match=f"until='{until}' is for work on one "):
+            operation.watch(until=until)
+
+    assert cluster.requests == []
+    assert check_goal("quiet", 0, parse_reference(ref), subject) is not None
+
+
+async def test_deletion(cluster: FakeCluster, client: ActionsClient) -> None:
+    """An action that deletes its database shows that with its first answer."""
+    uid = cluster.add_action("SMDeleteBDB", Plan(duration=100), bdb_uid=1)
+    with pytest.raises(UsageError, match="is for work on one database, and this is SMDeleteBDB"):
+        await client.wait_for_action(uid, until="available")
 
     assert now() < 5
 

@@ -333,7 +333,8 @@ class Operation(Generic[_R_co]):
         limits = limits_of(timeout, stall_timeout, outage_timeout, not_found_grace, hold)
         check_arguments(poll, on_progress, recorder)
         named = self._named
-        goal = check_goal(until, limits.hold, named.with_uid(0) if named else self._ref)
+        ref_of_goal = named.with_uid(0) if named else self._ref
+        goal = check_goal(until, limits.hold, ref_of_goal, self._subject)
         ref, start = self._ref, _Start.now()
         if ref is None:
             ref = await self._resolve(start, limits.timeout)
@@ -366,7 +367,8 @@ class Operation(Generic[_R_co]):
         limits = limits_of(timeout, stall_timeout, outage_timeout, not_found_grace, hold)
         check_arguments(poll, on_progress, recorder)
         named = self._named
-        goal = check_goal(until, limits.hold, named.with_uid(0) if named else self._ref)
+        ref_of_goal = named.with_uid(0) if named else self._ref
+        goal = check_goal(until, limits.hold, ref_of_goal, self._subject)
         if self._ref is not None:
             state = self._begin(self._ref, limits, poll, goal, _Start.now())
             return self._updates(state, on_progress, recorder)

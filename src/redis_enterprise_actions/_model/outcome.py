@@ -23,9 +23,9 @@ class Outcome(enum.StrEnum):
 
     `REACHED` is a wait that ended, as it was to, before the work did: at a state or a progress.
     `INTERRUPTED` is a wait that was cancelled, whose client was closed, or whose callback failed.
-    `UNDER_WAY` is a wait that has not ended. `WRONG_USAGE` is an error after which nothing was
-    waited for. `NOT_FOLLOWED` is a call whose answer named nothing to follow. `UNHEALTHY` is a
-    cluster that a check has found to be not healthy.
+    `UNDER_WAY` is a wait that has not ended. `WRONG_USAGE` is an argument that cannot work, which
+    may show in an answer only. `NOT_FOLLOWED` is a call whose answer named nothing to follow.
+    `UNHEALTHY` is a cluster that a check has found to be not healthy.
     """
 
     _value_: str

@@ -106,7 +106,7 @@ async def test_not_available(cluster: FakeCluster, lines: Lines) -> None:
     )
     await asyncio.sleep(60)
     call = ("submit", "PUT", "/v1/bdbs/1", "--data", '{"memory_size": 1073741824}')
-    await run_command(*call, "--until", "available", "--timeout", "500ms", "--output", "plain")
+    await run_command(*call, "--until", "available", "--timeout", "500ms", "--output", "gitlab")
     resume = next(line for line in lines() if "Resume: " in line)
     assert resume.endswith(" --until available")
 
@@ -149,6 +149,21 @@ async def test_hold(cluster: FakeCluster, lines: Lines) -> None:
         (("databases", "upgrade", "1", "--until", "ready"), "is none of available, "),
         (("databases", "upgrade", "1", "--hold", "5"), "a hold is for conditions"),
         (("wait", "bootstrap@soon"), "is not a reference"),
+        (("wait", "UID", "node:1/remove", "--until", "available"), "and this is node:1/remove"),
+        *(
+            ((*call, "--until", goal), f"until='{goal}' is for work on one .*, and this is ")
+            for goal, *call in (
+                ("available", "submit", "POST", "/v1/nodes/1/actions/maintenance_on"),
+                ("available", "submit", "POST", "/v1/cluster/actions/change_master"),
+                ("in-sync", "submit", "DELETE", "/v1/bdbs/1", "--yes"),
+                ("available", "submit", "POST", "/v1/crdbs"),
+                ("replicating", "submit", "PUT", "/v1/bdbs/1"),
+                ("available", "databases", "delete", "1", "--yes"),
+                ("replicating", "databases", "upgrade", "1"),
+                ("available", "nodes", "maintenance-on", "1"),
+                ("replicating", "crdbs", "delete", "g", "--yes"),
+            )
+        ),
     ],
 )
 async def test_wrong_goals(cluster: FakeCluster, words: tuple[str, ...], problem: str) -> None:
@@ -162,11 +177,26 @@ async def test_wrong_goals(cluster: FakeCluster, words: tuple[str, ...], problem
 
 
 @pytest.mark.parametrize(
+    "words",
+    [
+        ("databases", "delete", "1", "--yes", "--until", "quiet"),
+        ("submit", "PUT", "/v1/bdbs/1", "--data", "{}", "--until", "available"),
+        ("submit", "PUT", "/v1/bdbs/1", "--data", "{}", "--until", "progress=50"),
+        ("databases", "upgrade", "1", "--until", "available"),
+    ],
+)
+async def test_right_goals(cluster: FakeCluster, words: tuple[str, ...]) -> None:
+    """A goal that the call may reach is none of the refused ones."""
+    assert await run_command(*words) == 0
+    assert [seen for seen in cluster.requests if seen.method != "GET"]
+
+
+@pytest.mark.parametrize(
     ("words", "problem"),
     [
         (
-            ("node:1/maintenance_on", "--until", "available"),
-            "until='available' is for work on one database, and this is maintenance_on on node:1",
+            ("action:task1", "--until", "available"),
+            "until='available' is for work on one database, and this is retry_bdb",
         ),
         (("bdb:1@in-sync",), "database 1 has no Replica Of sources that could be in sync"),
     ],
@@ -175,7 +205,7 @@ async def test_wrong_object(
     cluster: FakeCluster, lines: Lines, words: tuple[str, ...], problem: str
 ) -> None:
     """A goal that its object cannot reach ends the wait as wrong usage, once that is seen."""
-    cluster.start_node_action(1, "maintenance_on", Plan(duration=600))
+    cluster.add_action("retry_bdb", Plan(duration=20), uid="task1")
 
     assert await run_command("wait", *words, "--json") == 2
     *_, event, _ = lines()
@@ -230,7 +260,7 @@ class TestOtherClusters:
     async def test_resume(self, cluster: FakeCluster, other: FakeCluster, lines: Lines) -> None:
         """The command that goes on with the wait names the profiles, not the hosts."""
         other.set_link("g", cluster, "down")
-        words = ("--with", "eu", "--timeout", "5", "--output", "plain")
+        words = ("--with", "eu", "--timeout", "5", "--output", "gitlab")
 
         assert await run_command("wait", "crdb:g@replicating", *words) == 3
         resume = next(line for line in lines() if "Resume: " in line)

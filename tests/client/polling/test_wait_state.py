@@ -805,14 +805,17 @@ class TestHold:
             (30.0, None, [3.0, 3.0]),
             (30.0, AimedWait(), [3.0, 3.0]),
             (3600.0, None, [15.0, 15.0]),
-            (30.0, wait_fixed(7), [7.0, 7.0]),
-            (30.0, wait_fixed(60), [30.0]),
+            (30.0, wait_fixed(2), [2.0, 2.0]),
+            (30.0, wait_fixed(7), [3.0, 3.0]),
+            (2.0, wait_fixed(7), [1.0, 1.0]),
+            (3600.0, wait_fixed(60), [60.0, 60.0]),
+            (600.0, wait_fixed(61), [60.0, 60.0]),
             (30.0, wait_exponential(), [1.0, 2.0]),
             (0.5, None, [0.5]),
         ],
     )
     def test_pauses(self, hold: float, poll: object, pauses: list[float]) -> None:
-        """It is asked for ten times meanwhile, within bounds, or as `poll` says, begun anew."""
+        """It is asked for ten times meanwhile, or more often if `poll`, begun anew, says so."""
         wait = PolledWait("bdb:1@available", hold=hold, poll=poll)  # type: ignore[arg-type]
         for when in range(1000, 1050, 10):
             wait.answer(FALSE, when)

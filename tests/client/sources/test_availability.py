@@ -240,14 +240,17 @@ class TestWithoutCheck:
                     "behind: wait without lag_tolerance"
                 )
 
-    async def test_deleted_between(self) -> None:
-        """A database whose shards are not found does not exist any more."""
+    @pytest.mark.parametrize("body", [DB_NOT_FOUND, b'{"error_code": "not_found"}', b"<html>"])
+    async def test_no_shards(self, body: bytes) -> None:
+        """A 404 of the shards of a database that is there tells nothing: it is asked again."""
         async with FakeCluster(version="7.4") as cluster, client_of(cluster) as client:
             cluster.add_bdb(1)
             path = "/v1/bdbs/1/shards"
-            cluster.inject(path=path, status=404, body=DB_NOT_FOUND)
-            with pytest.raises(ActionNotFound):
-                await client.get("bdb:1@available")
+            cluster.inject(path=path, status=404, body=body, times=2)
+            action = await client.databases.wait_available(1)
+
+            assert action.evidence is Evidence.OBJECTS
+            assert len(action.record.outages) == 1
 
     async def test_unreadable_shards(self) -> None:
         """Another answer than a list of shards is none."""

@@ -9,6 +9,7 @@ from redis_enterprise_actions._client.submit.subjects import (
     NOTHING,
     Subject,
     SubjectKind,
+    kind_of_call,
     subject_of_call,
     subject_of_work,
 )
@@ -134,3 +135,22 @@ def test_work(
     )
 
     assert subject_of_work(None if ref is None else parse_reference(ref), action) == subject
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "kind"),
+    [
+        ("PUT", "/v1/bdbs/1", SubjectKind.DATABASE),
+        ("POST", "/v1/bdbs", SubjectKind.DATABASE),
+        ("DELETE", "/v1/bdbs/1", SubjectKind.NOTHING),
+        ("POST", "/v1/crdbs", SubjectKind.CRDB),
+        ("POST", "/v1/nodes/1/actions/maintenance_on", SubjectKind.NODE),
+        ("POST", "/v1/cluster/actions/change_master", SubjectKind.NOTHING),
+        ("POST", "/v1/bootstrap/create_cluster", SubjectKind.NOTHING),
+        ("POST", "/v1/shards/actions/migrate", None),
+        ("POST", "/v1/clusters", None),
+    ],
+)
+def test_kind_of_call(method: str, path: str, kind: SubjectKind | None) -> None:
+    """The path of a call tells the kind of its object, if not the object."""
+    assert kind_of_call(method, path) is kind

@@ -106,14 +106,22 @@ def test_objects(
     """Without a check, anything that is not as it should be is a finding."""
     wire = WireDatabase(status=status, action_uid="a1" if busy else None)
 
-    assert object_findings(wire, raw(endpoints), raw(shards)) == findings
+    assert object_findings(wire, raw(endpoints), bytes(raw(shards))) == findings
 
 
-@pytest.mark.parametrize("shards", [{}, "text", None])
+def test_wrapped_shards() -> None:
+    """The list of shards may be in an object."""
+    wire, endpoints = WireDatabase(status="active"), raw(ENDPOINTS)
+
+    assert object_findings(wire, endpoints, bytes(raw({"shards": SHARDS}))) == []
+    assert object_findings(wire, endpoints, bytes(raw({"shards": []}))) == ["it has no shards"]
+
+
+@pytest.mark.parametrize("shards", [{}, {"shards": {}}, {"shards": None}, "text", None])
 def test_no_shards(shards: object) -> None:
     """Another answer than a list is unreadable."""
-    with pytest.raises(ValueError, match="array"):
-        object_findings(WireDatabase(status="active"), raw(ENDPOINTS), raw(shards))
+    with pytest.raises(ValueError, match=r"array|object|no list"):
+        object_findings(WireDatabase(status="active"), raw(ENDPOINTS), bytes(raw(shards)))
 
 
 SECRET = "redis://admin:s3cret@source:10000"

@@ -11,9 +11,11 @@ from redis_enterprise_actions._cli.output import print_error, print_line
 from redis_enterprise_actions._cli.wait.command import display_of_call, submit
 from redis_enterprise_actions._cli.wait.prefixes import resolve_references
 from redis_enterprise_actions._cli.wait.reporter import LogCapture
+from redis_enterprise_actions._client.goals import check_call
 from redis_enterprise_actions._client.http.redaction import secrets_in, without_secrets
 from redis_enterprise_actions._client.submit.calls import Follow, find_rule
 from redis_enterprise_actions._client.submit.request import build_request
+from redis_enterprise_actions._client.submit.subjects import kind_of_call
 from redis_enterprise_actions._model.database_names import parse_any_reference
 from redis_enterprise_actions._model.errors import (
     CancelNotSupported,
@@ -64,6 +66,8 @@ def run_submit(args: argparse.Namespace, execution: Execution) -> Coroutine[obje
         request_timeout=None,
         client_timeout=0.0,
     )
+    if args.wait and not args.dry_run:
+        check_call(args.until, kind_of_call(method, args.path), f"{method} {args.path}")
     destruction = None if args.yes or args.dry_run else destruction_by(method, args.path)
     if destruction is not None:
         check_terminal(destruction)

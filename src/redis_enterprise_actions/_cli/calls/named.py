@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from functools import partial
 from operator import attrgetter
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from redis_enterprise_actions._cli.connection import client_from_args
 from redis_enterprise_actions._cli.wait.reporter import LogCapture
+from redis_enterprise_actions._client.goals import check_call
 from redis_enterprise_actions._client.sources.bootstrap import find_node
+from redis_enterprise_actions._client.submit.subjects import SubjectKind
 from redis_enterprise_actions._model.database_names import name_in, uid_of
 from redis_enterprise_actions._model.errors import UsageError
 
@@ -29,6 +31,14 @@ if TYPE_CHECKING:
     from .command import Start
     from .signatures import CallArgument, NamedCall
 
+# What the calls of a resource are for; those for shards are on a database, as a rule.
+_KINDS: Final = {
+    "databases": SubjectKind.DATABASE,
+    "nodes": SubjectKind.NODE,
+    "crdbs": SubjectKind.CRDB,
+    "cluster": SubjectKind.NOTHING,
+}
+
 
 def run_named_call(
     args: argparse.Namespace, execution: Execution
@@ -36,6 +46,9 @@ def run_named_call(
     """Return the call that the arguments name, and the wait for what it starts."""
     log = execution.enter_context(LogCapture())
     call: NamedCall = args.call
+    if args.wait:
+        kind = SubjectKind.NOTHING if call.method == "delete" else _KINDS.get(args.resource)
+        check_call(args.until, kind, f"{args.resource} {call.name}")
     destruction = None
     if call.verb is not None and not args.yes:
         uid = getattr(args, f"call_{call.arguments[0].name}")

@@ -129,12 +129,16 @@ class AimedSchedule:
 
 
 class StrategySchedule:
-    """Schedule of one wait with any other strategy, called after each poll that was due."""
+    """Schedule of one wait with any other strategy, called after each poll that was due.
 
-    __slots__ = ("_pause", "_state", "_strategy", "due")
+    No pause is longer than `longest` seconds.
+    """
 
-    def __init__(self, strategy: WaitBaseT, began: float) -> None:
+    __slots__ = ("_longest", "_pause", "_state", "_strategy", "due")
+
+    def __init__(self, strategy: WaitBaseT, began: float, longest: float = math.inf) -> None:
         self.due = began
+        self._longest = longest
         self._strategy = strategy
         self._state = PollState(began)
         self._pause = SHORTEST_PAUSE
@@ -149,7 +153,8 @@ class StrategySchedule:
     ) -> None:
         """Record an answer to a request sent at `requested_at`."""
         if requested_at >= self.due - TICK:
-            self._pause = self._state.pause_after(self._strategy, answer, now)
+            pause = self._state.pause_after(self._strategy, answer, now)
+            self._pause = min(pause, self._longest)
             self.on_no_answer(now)
 
     def on_no_answer(self, now: float) -> None:
@@ -200,14 +205,17 @@ def every(interval: float) -> WaitBaseT:
     return wait_fixed(interval)
 
 
-def schedule_for(strategy: WaitBaseT | None, began: float) -> Schedule:
-    """Return the schedule of a wait that begins at `began`; None is the default strategy."""
+def schedule_for(strategy: WaitBaseT | None, began: float, longest: float = math.inf) -> Schedule:
+    """Return the schedule of a wait that begins at `began`; None is the default strategy.
+
+    The pauses of any other one are no longer than `longest` seconds.
+    """
     if strategy is None:
         strategy = _DEFAULT
     # A subclass may override anything, so it is called like any other strategy.
     if isinstance(strategy, AimedWait) and type(strategy) is AimedWait:
         return AimedSchedule(strategy, began)
-    return StrategySchedule(strategy, began)
+    return StrategySchedule(strategy, began, longest)
 
 
 _DEFAULT: Final = AimedWait()

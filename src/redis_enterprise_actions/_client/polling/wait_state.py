@@ -40,6 +40,7 @@ from redis_enterprise_actions._model.errors import (
     ActionVanished,
     ClusterUnreachable,
     RequestError,
+    UsageError,
     WaitError,
     WaitTimeout,
 )
@@ -147,8 +148,9 @@ class PollCounts(Protocol):
 class Holding:
     """Time for which a condition has been true, from the answer that first showed it on.
 
-    The cluster is asked by `poll`, or ten times within `hold`, but no more than once a second and
-    no less than every 15 s. `due` is the time of the next poll, as long as the wait is polled for.
+    The cluster is asked ten times within `hold`, but no more than once a second and no less than
+    every 15 s; or by `poll`, if not less than ten times. `due` is the time of the next poll, as
+    long as the wait is polled for.
     """
 
     __slots__ = ("due", "schedule", "until", "was_away")
@@ -157,9 +159,10 @@ class Holding:
         self.until = since + hold
         self.was_away = False  # no answer has come since the waiter was busy in a callback
         self.due = math.inf
+        longest = max(_SHORTEST_LOOK, hold / _LOOKS)
         if poll is None or type(poll) is AimedWait:  # which aims at an end
-            poll = every(min(max(_SHORTEST_LOOK, hold / _LOOKS), _LONGEST_LOOK))
-        self.schedule = schedule_for(poll, asked_at)
+            poll = every(min(longest, _LONGEST_LOOK))
+        self.schedule = schedule_for(poll, asked_at, longest)
 
     def has_gap_before(self, asked_at: float) -> bool:
         """Return True if the waiter was away for so long that a poll was missed."""
@@ -594,14 +597,19 @@ class WaitState:
     def begin_next(self, now: float) -> bool:
         """Go on with the condition that the goal names, if the work has completed; say whether so.
 
-        The limits of the wait hold for both. The caller adds the wait to the poller again.
+        The limits of the wait hold for both. The caller adds the wait to the poller again. Work
+        that turns out to have no such condition ends the wait by an error.
         """
         goal, last = self._goal, self.last_action
         if goal is None or goal.next_reference is None or self.work is not None or last is None:
             return False
         if self.error is not None or not self.is_done or last.phase is not Phase.COMPLETED:
             return False
-        self.ref = goal.next_reference(last)
+        try:
+            self.ref = goal.next_reference(last)
+        except UsageError as error:
+            self.error = error
+            return False
         self.work, self.last_action, self.is_done = last, None, False
         self.schedule = schedule_for(self._poll, now)
         self._asked_at = self._moved_at = self.asks_from = now
@@ -630,6 +638,13 @@ class WaitState:
             self._finished = with_record(ended, self._record or self.final_record(now))
         return self._finished
 
+    def last_item(self, now: float) -> FinishedAction:
+        """Return what ended the wait, the condition or the work, with the record."""
+        if self.work is None:
+            return self.finished_action(now)
+        assert self.last_action is not None
+        return with_record(self.last_action, self._record or self.final_record(now))
+
     def final_record(self, now: float) -> Record:
         """Return the record of the wait, which ends now: by `error`, or as the action ended.
 
@@ -643,6 +658,9 @@ class WaitState:
                 # The message depends on the record: an action may have ended before the wait.
                 self.error.record = record
                 self.error.record = self._record = with_message(str(self.error), record)
+            elif isinstance(self.error, UsageError):
+                record = self._build_record(now, self.error.outcome)
+                self._record = with_message(str(self.error), record)
             else:
                 outcome = Outcome.COMPLETED if self.has_work_ended else Outcome.REACHED
                 self._record = self._build_record(

@@ -39,7 +39,7 @@ _BY_PYTHON = tuple(f"{kind} raised Stop" for kind in ("coroutine", "generator", 
 async def watch(
     poller: Poller, state: WaitState, *, on_progress: OnProgress | None, every_update: bool = True
 ) -> AsyncGenerator[Action, None]:
-    """Yield the first answer, each change, and the end.
+    """Yield the first answer, each change, and the end: of the work, or of the condition after it.
 
     Without `every_update`, only the end is yielded.
     """
@@ -63,7 +63,9 @@ async def watch(
             waiter = Waiter(state, every_update=listens)
         if on_progress is not None:
             await _run_callback(on_progress, action, state)
-        yield state.finished_action(clock()) if state.is_done else action
+        if state.error is not None:
+            state.close(clock())
+        yield state.last_item(clock()) if state.is_done else action
 
 
 @contextmanager

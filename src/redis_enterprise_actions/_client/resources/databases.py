@@ -331,7 +331,8 @@ class Databases(Resource):
         `lag_tolerance` raises `RequestRejected`.
 
         While it holds, the cluster is asked ten times, but once a second at most and every 15 s at
-        least; an interruption between two of these requests is not seen.
+        least; an interruption between two of these requests is not seen. Meanwhile no pause of
+        `poll` is longer than a tenth of `hold`, or a second if that is more.
 
         Raises what `ActionsClient.wait_for_action` raises, but `ActionFailed` and the like.
 

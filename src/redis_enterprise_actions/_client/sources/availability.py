@@ -124,8 +124,6 @@ class AvailabilityApi:
             decode=partial(_decode_shards, shards_path),
             gate=gate,
         )
-        if shards is None:
-            return None
         try:
             findings = object_findings(*found, shards)
         except ValueError:
@@ -190,5 +188,8 @@ def _decode_database(path: str, reply: Reply) -> tuple[WireDatabase, msgspec.Raw
     ).endpoints
 
 
-def _decode_shards(path: str, reply: Reply) -> bytes | None:
-    return None if is_missing(reply, path) else reply.body
+def _decode_shards(path: str, reply: Reply) -> bytes:
+    """Return the list of shards; the database was there a moment ago, and has one."""
+    if reply.status == 404:
+        raise foreign_404(path, reply.body)
+    return reply.body

@@ -63,6 +63,15 @@ _CALLS: Final = tuple(
         (_ALL, r"/v\d/crdbs/([^/]+)(?:/.+)?", SubjectKind.CRDB),
     )
 )
+# Kinds of the objects of other calls, by the beginning of their path
+_COLLECTIONS: Final = {
+    "bdbs": SubjectKind.DATABASE,
+    "crdbs": SubjectKind.CRDB,
+    "nodes": SubjectKind.NODE,
+    "cluster": SubjectKind.NOTHING,
+    "bootstrap": SubjectKind.NOTHING,
+}
+_COLLECTION: Final = re.compile(rf"/v\d/({'|'.join(_COLLECTIONS)})(?:/|$)", re.ASCII)
 _CREATE_DATABASE: Final = re.compile(r"/v\d/bdbs", re.ASCII)
 _CHANGE_PRIMARY: Final = "/v1/cluster/actions/change_master"
 
@@ -83,6 +92,15 @@ def subject_of_call(method: str, path: str, json: object, answer: object) -> Sub
         uid = str(cast("Mapping[str, object]", json).get("node_uid"))
         return Subject(SubjectKind.NODE, uid) if _NUMBER.fullmatch(uid) else None
     return None
+
+
+def kind_of_call(method: str, path: str) -> SubjectKind | None:
+    """Return the kind of the object that a call is for, as far as its path tells."""
+    subject = subject_of_call(method, path, None, None)
+    if subject is not None:
+        return subject.kind
+    match = _COLLECTION.match(path)
+    return None if match is None else _COLLECTIONS[match[1]]
 
 
 def subject_of_work(ref: Reference | None, action: Action) -> Subject | None:

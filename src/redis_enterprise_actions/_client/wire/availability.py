@@ -16,6 +16,7 @@ from redis_enterprise_actions._model.text import one_line, shortened
 from .databases import WireDatabase, is_busy
 from .error_body import error_code_of, unreadable_reply
 from .lenient_json import TextOrInt, as_text, decode, decode_or_default, decode_struct
+from .replies import entries_of
 
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def object_findings(wire: WireDatabase, endpoints: msgspec.Raw, shards: bytes) -
         findings.append("it is busy")
     if not any(_has_port(raw) for raw in _entries(endpoints)):
         findings.append("it has no endpoint")
-    raws = decode(shards, list[msgspec.Raw])
+    raws = entries_of(shards, "shards")
     if not raws:
         findings.append("it has no shards")
     return [*findings, *_shard_findings(raws)]
