@@ -168,7 +168,9 @@ class TestCreate:
     async def test_joins(self) -> None:
         """Several nodes join at once: each is asked for itself, and only the new ones."""
         async with machines(3) as (cluster, client):
-            await (await client.cluster.create(CREATE)).wait()
+            creation = await client.cluster.create(CREATE)
+            await creation.wait()
+            assert creation.ref == f"bootstrap:{host(client, 1)}@after,idle"
             joins = [await client.cluster.join(JOIN, node=host(client, node)) for node in (2, 3)]
             before = len(cluster.requests)
             ended = await client.wait_for(*joins)
