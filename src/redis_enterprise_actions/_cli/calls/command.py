@@ -11,6 +11,7 @@ from redis_enterprise_actions._cli.output import print_error, print_line
 from redis_enterprise_actions._cli.wait.command import display_of_call, submit
 from redis_enterprise_actions._cli.wait.prefixes import resolve_references
 from redis_enterprise_actions._cli.wait.reporter import LogCapture
+from redis_enterprise_actions._client.goals import check_goal
 from redis_enterprise_actions._client.http.redaction import secrets_in, without_secrets
 from redis_enterprise_actions._client.submit.calls import Follow, find_rule
 from redis_enterprise_actions._client.submit.request import build_request
@@ -64,6 +65,8 @@ def run_submit(args: argparse.Namespace, execution: Execution) -> Coroutine[obje
         request_timeout=None,
         client_timeout=0.0,
     )
+    if args.wait:
+        check_goal(args.until, args.hold, find_rule(method, args.path)[1])
     destruction = None if args.yes or args.dry_run else destruction_by(method, args.path)
     if destruction is not None:
         check_terminal(destruction)

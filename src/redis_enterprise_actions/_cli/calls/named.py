@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from functools import partial
 from operator import attrgetter
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from redis_enterprise_actions._cli.connection import client_from_args
 from redis_enterprise_actions._cli.wait.reporter import LogCapture
+from redis_enterprise_actions._client.goals import check_goal
 from redis_enterprise_actions._client.sources.bootstrap import find_node
 from redis_enterprise_actions._model.database_names import name_in, uid_of
 from redis_enterprise_actions._model.errors import UsageError
+from redis_enterprise_actions._model.reference import Reference, ReferenceKind
 
 from .body import read_data
 from .command import make_call, shared_arguments
@@ -30,12 +32,17 @@ if TYPE_CHECKING:
     from .signatures import CallArgument, NamedCall
 
 
+_BOOTSTRAPS: Final = frozenset({("cluster", name) for name in ("create", "join", "recover")})
+
+
 def run_named_call(
     args: argparse.Namespace, execution: Execution
 ) -> Coroutine[object, object, int]:
     """Return the call that the arguments name, and the wait for what it starts."""
     log = execution.enter_context(LogCapture())
     call: NamedCall = args.call
+    if (args.resource, call.method) in _BOOTSTRAPS and args.wait:
+        check_goal(args.until, args.hold, Reference(ReferenceKind.BOOTSTRAP, ""))
     destruction = None
     if call.verb is not None and not args.yes:
         uid = getattr(args, f"call_{call.arguments[0].name}")
