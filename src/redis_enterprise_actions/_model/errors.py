@@ -551,9 +551,10 @@ class ActionNotFound(WaitError):
         seen = f"{self._subject}: no bootstrap has begun {self._after}"
         if is_lost:
             return f"{seen}: the node may not have executed the call"
+        began = "start one, or"
         if "@after" in (self.ref or ""):
-            return f"{seen}: the node accepted the call, and shows no bootstrap"
-        return f"{seen}: start one, or wait longer with not_found_grace= (--not-found-grace)"
+            began = "the node accepted the call, and shows none;"
+        return f"{seen}: {began} wait longer with not_found_grace= (--not-found-grace)"
 
 
 class ActionVanished(WaitError):

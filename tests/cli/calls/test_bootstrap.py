@@ -174,6 +174,19 @@ class TestBootstrap:
         assert "'n9' is the host of none" in capsys.readouterr().err
         assert machines.cluster.requests == []
 
+    def test_until(
+        self,
+        machines: ThreadedCluster,
+        call_of: Callable[..., list[str]],
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        """A goal that a bootstrap cannot have is refused before the call."""
+        submit = ["submit", "POST", "/v1/bootstrap/create_cluster", "--data", "{}"]
+        for call in (call_of("create", CREATE), submit, ["wait", "bootstrap"]):
+            assert main([*call, "--until", "available"]) == 2
+            assert "until='available' is for work on one database" in capsys.readouterr().err
+        assert machines.cluster.requests == []
+
     def test_node_twice(
         self,
         machines: ThreadedCluster,

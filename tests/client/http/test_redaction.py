@@ -33,12 +33,12 @@ SECRET_BODIES: list[tuple[dict[str, Any], str]] = [
     ({"sas_token": (SECRET,)}, SECRET),
     ({"credentials": {"name": {"of": SECRET}}}, SECRET),
     ({"private_key": SECRET}, SECRET),
-    ({"license": SECRET}, SECRET),
-    ({"password": 20261201}, "20261201"),
-    ({"credentials": {"pin": [1234.5]}}, "1234.5"),
     ({"export_location": {"url": f"sftp://ops:{SECRET}@host/x"}}, SECRET),
     ({"replica_sources": [{"uri": f"redis://:{SECRET}@host:1"}]}, SECRET),
     ({"a_password": SECRET[:4], "b_password": SECRET}, SECRET[4:8]),
+    ({"license": SECRET}, SECRET),
+    ({"password": 20261201}, "20261201"),
+    ({"credentials": {"pin": [1234.5]}}, "1234.5"),
 ]
 
 

@@ -55,6 +55,22 @@ def test_node(name: str | None, url: str) -> None:
     assert str(bootstraps.node_of(bootstraps.reference(name))) == url
 
 
+@pytest.mark.parametrize(
+    ("urls", "name"),
+    [
+        (["https://n1:9443"], ""),
+        (["https://n1:9443", "https://n2:9443"], "n1"),
+        (["https://n1:9443", "https://n1:9444"], "n1:9443"),
+        (["https://n1:9443/a", "https://n1:9443/b"], ""),
+    ],
+)
+def test_first_node(urls: list[str], name: str) -> None:
+    """The first of several nodes is named, so that its reference holds for other URLs, too."""
+    reference = ActionsClient(urls)._parts.sources.bootstraps.reference(None)
+
+    assert reference.uid == name
+
+
 @pytest.mark.parametrize("name", ["n3", "n1:1", "n4", "::1", "https://n1:9443", ""])
 def test_no_node(name: str) -> None:
     """A name that fits no URL, or several, is wrong usage."""

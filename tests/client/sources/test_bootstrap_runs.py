@@ -96,6 +96,7 @@ SAME, OLD, IDLE = Ambiguity.SAME_RESULT, Ambiguity.OLD_RESULT, Ambiguity.IDLE
         ("after,error,1772366400", state_of("completed", FIRST), "it", "it"),
         ("after,error,1772366400", state_of("completed", FIRST - SECOND), "no", "no"),
         ("after,error,1772366400", state_of("error", FIRST - SECOND), SAME, "no"),
+        ("after,error,1772366400", state_of("error", FIRST + SECOND), SAME, "no"),
         ("after,idle,1772366400", state_of("initiated", FIRST), "it", "it"),
         ("after,idle,1772366400", state_of("completed", FIRST), "it", "it"),
         ("after,initiated,1772366400", state_of("completed", FIRST), "no", "no"),

@@ -168,7 +168,9 @@ class TestCreate:
     async def test_joins(self) -> None:
         """Several nodes join at once: each is asked for itself, and only the new ones."""
         async with machines(3) as (cluster, client):
-            await (await client.cluster.create(CREATE)).wait()
+            creation = await client.cluster.create(CREATE)
+            await creation.wait()
+            assert creation.ref == f"bootstrap:{host(client, 1)}@after,idle"
             joins = [await client.cluster.join(JOIN, node=host(client, node)) for node in (2, 3)]
             before = len(cluster.requests)
             ended = await client.wait_for(*joins)
@@ -254,6 +256,38 @@ class TestRefused:
         async with machines() as (_, client):
             with pytest.raises(UsageError, match=client.urls[0]):
                 await client.wait_for("bootstrap:n9")
+
+
+class TestUnknownBefore:
+    """Calls to a node whose state before is not known, or whose clock is not."""
+
+    async def test_hidden(self) -> None:
+        """A node that does not show its state may take the call all the same."""
+        answers = [(403, "{}"), answer("idle"), answer("creating_cluster"), answer("completed")]
+        async with RecordingServer(GET=answers) as server, server.client() as client:
+            operation = await client.cluster.create(CREATE)
+
+            assert operation.ref == "bootstrap@after"
+            assert (await operation.wait()).status == "completed"
+
+    async def test_no_date(self) -> None:
+        """Without a date in its answers, any time at which a bootstrap began is taken for its."""
+        bodies = [answer("idle")[1], answer("")[1], began("completed", 5)[1]]
+        lines = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{}"
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            body = bodies.pop(0)
+            writer.write(lines.format(len(body), body).encode())
+            await writer.drain()
+            writer.close()
+
+        async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            async with ActionsClient(f"http://127.0.0.1:{port}") as client:
+                operation = await client.cluster.create({})
+
+                assert (await operation.wait()).status == "completed"
 
 
 class TestErrors:
@@ -514,7 +548,9 @@ class TestIdle:
         async with machines() as (cluster, client):
             cluster.inject(method="POST", status=200)
             operation = await client.cluster.create(CREATE)
-            with pytest.raises(ActionNotFound, match="accepted the call, and shows no bootstrap"):
+            with pytest.raises(
+                ActionNotFound, match="accepted the call, and shows none; wait longer"
+            ):
                 await operation.wait()
 
 

@@ -66,9 +66,12 @@ class BootstrapApi:
         return find_node(urls, ref.uid) if ref.uid else urls[0]
 
     def reference(self, node: str | None) -> Reference:
-        """Return the reference of the bootstrap of a node. Raises `UsageError`."""
+        """Return the reference of the bootstrap of a node. Raises `UsageError`.
+
+        Without one, that is the first node, by its name if the client has several.
+        """
         if node is None:
-            return Reference(ReferenceKind.BOOTSTRAP, "")
+            return Reference(ReferenceKind.BOOTSTRAP, self._first_name())
         if not isinstance(node, str):
             raise UsageError(f"node={node!r:.100} is not the host of one of the client's URLs")
         ref = Reference(ReferenceKind.BOOTSTRAP, node.strip())
@@ -76,6 +79,14 @@ class BootstrapApi:
             raise UsageError("node= is empty")
         self.node_of(ref)
         return ref
+
+    def _first_name(self) -> str:
+        """Return the name of the first node, or "" if it is the only one, or has no name alone."""
+        first, *others = self.transport.nodes.urls
+        name, other_names = _host(first), {_host(url) for url in others}
+        if name in other_names:
+            name, other_names = f"{name}:{first.port}", {f"{_host(u)}:{u.port}" for u in others}
+        return "" if not others or name in other_names else name
 
     async def post(self, ref: Reference | None, request: Request) -> Reply:
         """Send a call about the bootstrap of a node, once; see `NodeRequests.post`.

@@ -109,10 +109,9 @@ def _is_as_before(action: Action, ref: Reference) -> bool:
     if began is None or action.creation_time is None:
         return state == _word(action)
     later_by = action.creation_time.timestamp() - began
-    if action.phase is Phase.COMPLETED and phase is Phase.COMPLETED:
+    if phase.terminal and state == _word(action):
         return later_by <= _JITTER.total_seconds()
-    is_same_end = later_by == 0 and state == _word(action)
-    return is_same_end or (later_by < 0 if phase.terminal else later_by == 0)
+    return later_by < 0 if phase.terminal else later_by == 0
 
 
 def _is_before(action: Action, time: datetime | None, tolerance: timedelta) -> bool:
