@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from node_maintenance import BUSY, LONGEST, OUTAGE
 from where import a_cluster
 
 
@@ -16,11 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
     from redis_enterprise_actions import ActionsClient
-
-# Seconds. The cluster may be changing its primary, or be busy with the database.
-BUSY: Final = 600
-OUTAGE: Final = 300
-LONGEST: Final = 3600
 
 
 async def rolling_upgrade(

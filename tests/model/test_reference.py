@@ -299,7 +299,7 @@ def test_parts() -> None:
         *("bdb:1@available,", "bdb:1@available,lag=", "bdb:1@available,lag=0.1", "bdb:1@quiet"),
         *("bdb:1@in-sync,lag", "bdb:@available", "cluster@available", "cluster@healthy,ignore="),
         *("cluster@", "cluster", "cluster:@quiet", "cluster@healthy,ignore=x", "bootstrap@quiet"),
-        *("bootstrap:a/b", "bootstrap@", "cluster@quiet,now"),
+        *("bootstrap:a/b", "bootstrap@", "cluster@quiet,now", "cluster@healthy,ignore=2+0"),
     ],
     ids=lambda text: f"{text!r:.30}",
 )

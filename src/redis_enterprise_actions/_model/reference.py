@@ -108,7 +108,8 @@ _BOOTSTRAP_RUN: Final = rf"(?:{AFTER}|{LOST})(?:,[\w.+-]*)*"
 _HOST: Final = r"(?:\[[\w.:%]+\]|[\w.-]+)(?::\d{1,5})?"
 # Runs that are a condition, with its settings
 _AVAILABLE: Final = r"available(?:,lag(?:=\d{1,9})?)?"
-_HEALTHY: Final = rf"healthy(?:,ignore={_NUMBER}(?:\+{_NUMBER})*)?"
+_NODE: Final = r"[1-9]\d{0,17}"
+_HEALTHY: Final = rf"healthy(?:,ignore={_NODE}(?:\+{_NODE})*)?"
 _OTHER: Final = rf"{_HOST}(?:~{_NUMBER})?"  # the number of the client, from the second one on
 _REPLICATING: Final = rf"replicating(?:,with={_OTHER}(?:\+{_OTHER})*)?"
 _PATTERNS: Final[Mapping[str, re.Pattern[str]]] = MappingProxyType({

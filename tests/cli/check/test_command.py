@@ -104,7 +104,7 @@ def test_errors(threaded: ThreadedCluster, capsys: pytest.CaptureFixture[str]) -
     assert "/v1/shards" in err
 
 
-@pytest.mark.parametrize("node", ["-1", "x"])
+@pytest.mark.parametrize("node", ["-1", "x", "0"])
 def test_wrong_usage(
     threaded: ThreadedCluster, capsys: pytest.CaptureFixture[str], node: str
 ) -> None:
@@ -129,9 +129,23 @@ def test_maintenance_with_check(
     assert main(["nodes", "maintenance-on", "1", "--check", *options]) == 7
 
     out, err = capsys.readouterr()
-    assert out == ""
-    assert "node 1 was not put into maintenance: node 1: it fails its check: no pid file" in err
+    message = "node 1 was not put into maintenance: node 1: it fails its check: no pid file"
+    assert message in (err if options else out)
     assert {each.method for each in threaded.cluster.requests} == {"GET"}
+
+
+def test_refused_maintenance_as_json(
+    threaded: ThreadedCluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As for any call that fails, the last events are an end and a summary."""
+    threaded.do(lambda cluster: cluster.set_check(1, "no pid file"))
+
+    assert main(["nodes", "maintenance-on", "1", "--check", "--json"]) == 7
+
+    end, done = (json.loads(line) for line in capsys.readouterr().out.splitlines()[-2:])
+    assert (end["event"], end["outcome"], end["exit_code"]) == ("end", "not healthy", 7)
+    assert "node 1: it fails its check: no pid file" in end["message"]
+    assert (done["event"], done["exit_code"], done["ended"]) == ("done", 7, {"not healthy": 1})
 
 
 def test_maintenance_of_a_healthy_cluster(threaded: ThreadedCluster) -> None:

@@ -621,7 +621,7 @@ async def test_arguments(start: Callable[..., object]) -> None:
     """Nodes are numbers, in a list."""
     _, client = await start(NEW)  # type: ignore[misc]
 
-    for nodes in ("1", 1, [-1], ["1"], [True]):
+    for nodes in ("1", 1, [-1], ["1"], [True], [0]):
         with pytest.raises(UsageError):
             await client.cluster.check(ignore_maintenance=cast("list[int]", nodes))
         with pytest.raises(UsageError):

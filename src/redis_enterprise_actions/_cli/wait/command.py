@@ -189,10 +189,10 @@ async def submit(
                     try:
                         operation = await _start(client, start, reporter, execution)
                         operations |= await _followable(operation, reports.recorder)
-                    except (RequestError, NothingToFollow) as error:
+                    except (RequestError, NothingToFollow, ClusterUnhealthy) as error:
                         _report_failed_end(error, reporter)
                         failures.append(error)
-            except (UsageError, ClusterUnhealthy):
+            except UsageError:
                 raise  # nothing was sent
             except BaseException as error:
                 why, code = early_end(error, reporter)

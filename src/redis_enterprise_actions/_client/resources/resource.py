@@ -53,4 +53,7 @@ def as_list(values: Iterable[_T], name: str) -> list[_T]:
 def node_uids(ignore_maintenance: Iterable[int]) -> frozenset[int]:
     """Return the uids of the nodes whose maintenance is ignored. Raises `UsageError`."""
     uids = as_list(ignore_maintenance, "ignore_maintenance")
-    return frozenset(checked_uid(uid, "node") for uid in uids)
+    checked = frozenset(checked_uid(uid, "node") for uid in uids)
+    if 0 in checked:
+        raise UsageError("0 is not the uid of a node, such as 1")
+    return checked
