@@ -26,7 +26,7 @@ LIBRARIES = {
     "tenacity": {"_client/pacing"},
     "trustme": {"testing/server/tls"},
     "wtforms": {"airflow/hooks"},
-    "yarl": {"_client/http", "_client/sources/bootstrap"},
+    "yarl": {"_client/http"},
 }
 
 

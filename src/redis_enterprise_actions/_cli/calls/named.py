@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, cast
 from redis_enterprise_actions._cli.connection import client_from_args
 from redis_enterprise_actions._cli.wait.reporter import LogCapture
 from redis_enterprise_actions._client.goals import check_call
-from redis_enterprise_actions._client.sources.bootstrap import find_node
+from redis_enterprise_actions._client.http.nodes import find_node
 from redis_enterprise_actions._client.submit.subjects import SubjectKind
 from redis_enterprise_actions._model.database_names import name_in, uid_of
 from redis_enterprise_actions._model.errors import UsageError

@@ -18,7 +18,7 @@ from redis_enterprise_actions._model.secret import Secret
 
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Sequence
 
 _SPACE: Final = re.compile(r"\s")
 # Ends of a path: the version of the API, or one of its routes.
@@ -201,3 +201,23 @@ def _parse_trusted_host(host: str) -> URL:
     if url is None or not url.host or url != url.origin() or _SPACE.search(host):
         raise UsageError(f"trusted_hosts= has {host!r:.100}, which is not a host or host:port")
     return url
+
+
+def find_node(urls: Sequence[URL | str], name: str) -> URL:
+    """Return the URL whose host, or `host:port`, is `name`.
+
+    Raises `UsageError` unless exactly one of the client's URLs fits.
+    """
+    nodes, wanted = [URL(url) for url in urls], name.strip().casefold()
+    found = [url for url in nodes if wanted in {host_of(url), f"{host_of(url)}:{url.port}"}]
+    if len(found) == 1:
+        return found[0]
+    count = "several" if found else "none"
+    known = ", ".join(map(str, nodes))
+    raise UsageError(f"{name!r} is the host of {count} of the client's URLs: {known}")
+
+
+def host_of(url: URL) -> str:
+    """Return the host of a URL as references name it."""
+    host = (url.host or "").casefold()
+    return f"[{host}]" if ":" in host else host

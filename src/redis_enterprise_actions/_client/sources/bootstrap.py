@@ -12,9 +12,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
-from yarl import URL
 
 from redis_enterprise_actions._client.http.node_requests import NodeRequests
+from redis_enterprise_actions._client.http.nodes import find_node, host_of
 from redis_enterprise_actions._client.http.redaction import without_secrets
 from redis_enterprise_actions._client.protocols import NO_LIST
 from redis_enterprise_actions._client.wire.bootstrap import read_bootstrap
@@ -28,8 +28,9 @@ from .not_found import is_missing
 
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from datetime import datetime
+
+    from yarl import URL
 
     from redis_enterprise_actions._client.http.messages import Reply, Request
     from redis_enterprise_actions._client.http.transport import Transport
@@ -83,9 +84,9 @@ class BootstrapApi:
     def _first_name(self) -> str:
         """Return the name of the first node, or "" if it is the only one, or has no name alone."""
         first, *others = self.transport.nodes.urls
-        name, other_names = _host(first), {_host(url) for url in others}
+        name, other_names = host_of(first), {host_of(url) for url in others}
         if name in other_names:
-            name, other_names = f"{name}:{first.port}", {f"{_host(u)}:{u.port}" for u in others}
+            name, other_names = f"{name}:{first.port}", {f"{host_of(u)}:{u.port}" for u in others}
         return "" if not others or name in other_names else name
 
     async def post(self, ref: Reference | None, request: Request) -> Reply:
@@ -159,22 +160,3 @@ def _redacted(action: Action, secrets: tuple[Secret, ...]) -> Action:
         error_code=without_secrets(secrets, action.error_code),
         error=without_secrets(secrets, action.error),
     )
-
-
-def find_node(urls: Sequence[URL | str], name: str) -> URL:
-    """Return the URL whose host, or `host:port`, is `name`.
-
-    Raises `UsageError` unless exactly one of the client's URLs fits.
-    """
-    nodes, wanted = [URL(url) for url in urls], name.strip().casefold()
-    found = [url for url in nodes if wanted in {_host(url), f"{_host(url)}:{url.port}"}]
-    if len(found) == 1:
-        return found[0]
-    count = "several" if found else "none"
-    known = ", ".join(map(str, nodes))
-    raise UsageError(f"{name!r} is the host of {count} of the client's URLs: {known}")
-
-
-def _host(url: URL) -> str:
-    host = (url.host or "").casefold()
-    return f"[{host}]" if ":" in host else host
