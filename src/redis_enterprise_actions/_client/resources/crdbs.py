@@ -245,7 +245,8 @@ class Crdbs(Resource):
         One cluster reports what it sees. `others` are clients of the other clusters: all of them
         are asked each time, and must agree. They have to stay open during the wait. The reference
         of such a wait names their hosts (`crdb:GUID@replicating,with=HOST:PORT`), and this client
-        knows them from then on. See `Databases.wait_available` for `hold`.
+        knows them from then on; a second open client of the same host has a number there. See
+        `Databases.wait_available` for `hold`.
 
         Raises what `ActionsClient.wait_for_action` raises, but `ActionFailed` and the like.
 

@@ -337,8 +337,9 @@ class Databases(Resource):
         Raises what `ActionsClient.wait_for_action` raises, but `ActionFailed` and the like.
 
         Source: GET /v1/bdbs/{uid}/availability (bdbs/availability), /v1/bdbs; 7.4: GET
-        /v1/bdbs/{uid}, /v1/bdbs/{uid}/shards. Needs the permission `view_bdb_info`, and
-        `view_all_bdbs_info` to serve several waits by one list.
+        /v1/bdbs/{uid}, /v1/bdbs/{uid}/shards, /v1/nodes. Needs the permission `view_bdb_info`;
+        `view_all_bdbs_info` to see in one list which databases are being created or recovered; and
+        on 7.4 `view_all_nodes_info`, to know the release at once.
         """
         run = Condition.AVAILABLE.value
         if lag_tolerance is not None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from copy import copy
 from functools import partial
-from itertools import count
 from typing import TYPE_CHECKING, Final
 
 from redis_enterprise_actions._client.protocols import NO_LIST
@@ -105,12 +104,11 @@ class CrdbHealthApi:
 
     def _keep(self, transport: Transport) -> str:
         """Keep a transport, in the place of a closed one. Return its name in references."""
-        host = _host(transport.nodes.urls[0])
-        for number in count(1):  # pragma: no branch - it ends at a free name
-            name = host if number == 1 else f"{host}{_NUMBERED}{number}"
-            known = self._others.get(name, transport)
-            if known is transport or known.is_closed:
-                break
+        host = name = _host(transport.nodes.urls[0])
+        number = 1
+        while (known := self._others.get(name, transport)) is not transport and not known.is_closed:
+            number += 1
+            name = f"{host}{_NUMBERED}{number}"
         self._others[name] = transport
         return name
 
