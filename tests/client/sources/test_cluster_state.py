@@ -386,31 +386,6 @@ async def test_unavailable_in_a_poll(start: Callable[..., object]) -> None:
     assert "/v1/bdbs/3/availability" not in paths(cluster)
 
 
-@pytest.mark.parametrize("timeout", [3, 4])
-async def test_cut_look(start: Callable[..., object], timeout: float) -> None:
-    """The look at the limit of a wait goes on where the one before it was cut short."""
-    cluster, client = await start(OLD)  # type: ignore[misc]
-    cluster.set_node_status(2, "down")
-
-    with pytest.raises(WaitTimeout, match="last seen not healthy, node 2: down"):
-        await client.cluster.wait_healthy(timeout=timeout)
-
-
-async def test_cut_look_is_not_kept(start: Callable[..., object]) -> None:
-    """A look that was cancelled is forgotten after some seconds."""
-    cluster, client = await start(OLD)  # type: ignore[misc]
-    cluster.set_node_status(2, "down")
-    task = asyncio.create_task(client.cluster.wait_healthy())
-    await asyncio.sleep(1)
-    task.cancel()
-    await asyncio.wait([task])
-    cluster.set_node_status(2, None)
-    await asyncio.sleep(10)
-
-    await client.cluster.wait_healthy(timeout=10)
-    assert cluster.is_healthy()
-
-
 async def test_state_machine_of_v2_only(start: Callable[..., object]) -> None:
     """A state machine that only v2 shows is work; an export is none for a healthy cluster."""
     cluster, client = await start(NEW)  # type: ignore[misc]

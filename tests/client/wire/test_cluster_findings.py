@@ -80,6 +80,15 @@ def raw(value: object) -> msgspec.Raw:
             ["remove_node on node 2: running"],
         ),
         ({"name": "maintenance_on", "status": "running"}, (), ["maintenance_on: running"]),
+        (
+            {
+                "name": "maintenance_on",
+                "status": "running",
+                "additional_info": {"object_type": "node", "object_uid": "2"},
+            },
+            (2,),
+            [],
+        ),
     ],
 )
 def test_work(entry: object, ignored: tuple[int, ...], expected: list[str]) -> None:

@@ -105,21 +105,16 @@ class ClusterRoutes:
 class ClusterLook:
     """One look at a cluster, for one or several conditions: it asks for each list once.
 
-    With a `gate`, the look is that of a poll. A look that was cancelled can be continued.
+    With a `gate`, the look is that of a poll.
     """
 
-    def __init__(self, routes: ClusterRoutes) -> None:
-        self.gate: Gate | None = None
+    def __init__(self, routes: ClusterRoutes, gate: Gate | None) -> None:
+        self._gate = gate
         self._routes = routes
         self._clock = asyncio.get_running_loop().time
-        self._began = self._asked_at = self._clock()
+        self._began = self._clock()
         self._answers: dict[str, object] = {}  # by path
         self._availability: dict[str, Sequence[str]] = {}  # findings, by the uid of the database
-
-    @property
-    def can_be_continued(self) -> bool:
-        """True unless the look was cancelled long ago."""
-        return self._clock() - self._asked_at <= _FRESH
 
     async def find_work(self) -> tuple[Finding, ...]:
         """Return the work that is under way on the cluster."""
@@ -173,7 +168,7 @@ class ClusterLook:
         ]
         if source == "v1":
             for database in databases:
-                if found and self.gate is not None:
+                if found and self._gate is not None:
                     break  # a wait that is not over anyway need not know
                 texts = await self._find_unavailable(name_of(database.uid))
                 found += availability_findings(database, texts)
@@ -239,7 +234,7 @@ class ClusterLook:
         """
         if V2_PATH not in self._answers:
             read = partial(read_actions, path=V2_PATH)
-            listed = await self._routes.actions_v2.read_list(read, self.gate) or []
+            listed = await self._routes.actions_v2.read_list(read, self._gate) or []
             self._answers[V2_PATH] = listed
         known = {work.uid for work in works if not work.phase.terminal} - {""}
         listed = cast("list[Work]", self._answers[V2_PATH])
@@ -248,15 +243,14 @@ class ClusterLook:
     async def _databases(self) -> list[Database]:
         if DATABASES not in self._answers:
             decode = partial(_existing(read_databases), DATABASES)
-            found = await self._routes.databases.read_list(decode, self.gate)
+            found = await self._routes.databases.read_list(decode, self._gate)
             self._answers[DATABASES] = found
         return cast("list[Database]", self._answers[DATABASES])
 
     async def _find_unavailable(self, uid: str) -> Sequence[str]:
         """Return why a database is not available; one without a uid is a finding of its own."""
         if uid not in self._availability and is_uid(uid):
-            self._asked_at = self._clock()
-            look = await self._routes.databases.availability.look(int(uid), self.gate)
+            look = await self._routes.databases.availability.look(int(uid), self._gate)
             self._availability[uid] = [_GONE] if look is None else look.findings
         return self._availability.get(uid, ())
 
@@ -270,12 +264,11 @@ class ClusterLook:
     ) -> _T:
         """Return what `read` makes of an answer, which is asked for once."""
         if path not in self._answers:
-            self._asked_at = self._clock()
             self._answers[path] = await self._routes.transport.get(
                 path,
                 permission=permission,
                 decode=partial(read, path),
-                gate=self.gate,
+                gate=self._gate,
                 is_answer=is_answer,
             )
         return cast("_T", self._answers[path])

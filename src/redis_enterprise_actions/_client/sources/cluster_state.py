@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from redis_enterprise_actions._client.protocols import ListResult
@@ -34,7 +33,6 @@ class ClusterStateApi:
         self, transport: Transport, databases: DatabasesApi, actions_v2: ActionsV2Api
     ) -> None:
         self._routes = ClusterRoutes(transport, databases, actions_v2)
-        self._unfinished: ClusterLook | None = None
 
     def path(self, ref: Reference) -> str:
         """Return the path of the list that tells most about a condition."""
@@ -58,25 +56,13 @@ class ClusterStateApi:
 
     async def check(self, ignored: Collection[int]) -> ClusterCheck:
         """Look once for all that keeps the cluster from being healthy."""
-        return await ClusterLook(self._routes).check(ignored)
+        return await ClusterLook(self._routes, None).check(ignored)
 
     async def _states(
         self, refs: Iterable[Reference], gate: Gate | None
     ) -> dict[Reference, Action]:
-        """Look at the cluster for several conditions.
-
-        A look that the limit of a wait has cut short is continued by the one at that limit, which
-        alone would be too short for so many requests.
-        """
-        look, self._unfinished = self._unfinished, None
-        if look is None or not look.can_be_continued:
-            look = ClusterLook(self._routes)
-        look.gate = gate
-        try:
-            return {ref: await _state(ref, look) for ref in refs}
-        except asyncio.CancelledError:
-            self._unfinished = look
-            raise
+        look = ClusterLook(self._routes, gate)
+        return {ref: await _state(ref, look) for ref in refs}
 
 
 async def _state(ref: Reference, look: ClusterLook) -> Action:
