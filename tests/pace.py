@@ -17,4 +17,4 @@ def slowness() -> float:
 
 def soon() -> float:
     """Return the seconds within which a command that is told to end has ended, on this machine."""
-    return 1.5 + 5 * slowness()
+    return 3.0 + 5 * slowness()

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 LAST_FAULT: Final = 90.0  # seconds; no fault lasts longer
 LONGEST_REST: Final = 60.0  # seconds between two polls, after slow ones
-SLACK: Final = 20.0  # seconds for the requests that are out, and the next poll
+SLACK: Final = 30.0  # seconds for the requests that are out, 10 a node, and the next poll
 ABANDONED: Final = 2.0  # seconds after which a request that is cut short counts as failed
 NODES: Final = ("n1", "n2", "n3")
 
@@ -174,6 +174,19 @@ async def run(session: Session, deadline: float, leaves_at: float) -> None:
     latency=st.sampled_from([0.0, 0.01, 0.5]),
     deadline=st.floats(1, 100),
     leaves_at=st.floats(0.5, 100),
+)
+@example(  # all nodes fail, one of them until shortly before the end of all faults
+    faults=[
+        Fault("n1", 0, 1, "hangs", "list"),
+        Fault("n1", 0, 24, "breaks", "single"),
+        Fault("n2", 0, 25, "hangs", "single"),
+        Fault("n3", 0, 14, "hangs", "single"),
+        Fault("n3", 24, 60, "hangs", "single"),
+    ],
+    ends=[1.0, 1.0, 11.0],
+    latency=0.0,
+    deadline=24.0,
+    leaves_at=1.0,
 )
 @example(  # the list is cut short while the current node is another one
     faults=[Fault("n1", 5, 60, "hangs", "list"), Fault("n1", 5, 60, "breaks", "single")],
