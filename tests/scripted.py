@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from redis_enterprise_actions import Action, ActionVanished, ClusterUnreachable
+from redis_enterprise_actions._client.polling.limits import Limits
 from redis_enterprise_actions._client.polling.poller import Poller
-from redis_enterprise_actions._client.polling.wait_state import Limits, WaitState
+from redis_enterprise_actions._client.polling.wait_state import WaitState
 from redis_enterprise_actions._client.polling.watch import watch
 from redis_enterprise_actions._client.protocols import ListResult
 from redis_enterprise_actions._model.action import completed

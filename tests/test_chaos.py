@@ -43,7 +43,7 @@ from redis_enterprise_actions import (
     RequestRejected,
     WaitTimeout,
 )
-from redis_enterprise_actions._client.polling.wait_state import Limits
+from redis_enterprise_actions._client.polling.limits import Limits
 from redis_enterprise_actions.testing import FakeCluster
 from redis_enterprise_actions.testing import Plan as WorkPlan
 from tests import secrecy

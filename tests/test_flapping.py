@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 from tenacity import wait_fixed
 
 from redis_enterprise_actions import ClusterUnreachable, Phase
+from redis_enterprise_actions._client.polling.limits import Limits
 from redis_enterprise_actions._client.polling.poller import Poller
-from redis_enterprise_actions._client.polling.wait_state import Limits, WaitState
+from redis_enterprise_actions._client.polling.wait_state import WaitState
 from redis_enterprise_actions._client.polling.watch import watch
 from redis_enterprise_actions._client.protocols import NO_LIST, ListResult
 from redis_enterprise_actions._client.wire.conditions import condition_action

@@ -34,7 +34,8 @@ from redis_enterprise_actions import (
 )
 from redis_enterprise_actions._client.pacing.schedules import TICK
 from redis_enterprise_actions._client.pacing.shared_schedule import SharedSchedule
-from redis_enterprise_actions._client.polling.wait_state import Limits, WaitState
+from redis_enterprise_actions._client.polling.limits import Limits
+from redis_enterprise_actions._client.polling.wait_state import WaitState
 from redis_enterprise_actions._client.polling.watch import watch
 from redis_enterprise_actions._client.protocols import NO_LIST
 from redis_enterprise_actions._model.reference import ListKind, Reference, ReferenceKind

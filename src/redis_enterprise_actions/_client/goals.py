@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final, TypeAlias
 
-from redis_enterprise_actions._client.polling.wait_state import Goal
+from redis_enterprise_actions._client.polling.limits import Goal
 from redis_enterprise_actions._client.wire.databases import DELETE_DATABASE
 from redis_enterprise_actions._model.action import Action, Kind
 from redis_enterprise_actions._model.errors import UsageError

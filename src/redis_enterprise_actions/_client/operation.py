@@ -20,7 +20,8 @@ from redis_enterprise_actions._client.pacing.durations import (
     seconds,
 )
 from redis_enterprise_actions._client.pacing.retry import retry_for
-from redis_enterprise_actions._client.polling.wait_state import Limits, WaitState
+from redis_enterprise_actions._client.polling.limits import Limits
+from redis_enterprise_actions._client.polling.wait_state import WaitState
 from redis_enterprise_actions._client.polling.waiters import QUICK, Waiter
 from redis_enterprise_actions._client.polling.watch import call_back, observed, watch
 from redis_enterprise_actions._client.sources.paths import checked_uid
@@ -76,8 +77,8 @@ if TYPE_CHECKING:
     from redis_enterprise_actions._client.goals import Until
     from redis_enterprise_actions._client.http.messages import Upload
     from redis_enterprise_actions._client.pacing.durations import Duration
+    from redis_enterprise_actions._client.polling.limits import Goal
     from redis_enterprise_actions._client.polling.poller import Poller
-    from redis_enterprise_actions._client.polling.wait_state import Goal
     from redis_enterprise_actions._client.sources.registry import StatusSources
     from redis_enterprise_actions._client.submit.subjects import Subject
     from redis_enterprise_actions._client.submit.submitter import Submitter

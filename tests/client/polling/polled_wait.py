@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from redis_enterprise_actions._client.polling.limits import Limits
 from redis_enterprise_actions._client.polling.outages import Outage
-from redis_enterprise_actions._client.polling.wait_state import Limits, WaitState
+from redis_enterprise_actions._client.polling.wait_state import WaitState
 from redis_enterprise_actions._model.reference import parse_reference
 from tests.scripted import WALL
 
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
     from tenacity.wait import WaitBaseT
 
     from redis_enterprise_actions import Action, RequestError
-    from redis_enterprise_actions._client.polling.wait_state import Goal, Verdict
+    from redis_enterprise_actions._client.polling.limits import Goal
+    from redis_enterprise_actions._client.polling.wait_state import Verdict
     from redis_enterprise_actions._model.action import AmbiguousAnswer
 
 

@@ -29,7 +29,8 @@ from redis_enterprise_actions import (
 )
 from redis_enterprise_actions._client.pacing.shared_schedule import GAP
 from redis_enterprise_actions._client.polling import poller as poller_module
-from redis_enterprise_actions._client.polling.wait_state import Limits, WaitState
+from redis_enterprise_actions._client.polling.limits import Limits
+from redis_enterprise_actions._client.polling.wait_state import WaitState
 from redis_enterprise_actions._client.polling.waiters import Waiter
 from redis_enterprise_actions._model.reference import ListKind
 from tests.conftest import at, virtual_loop

@@ -7,6 +7,7 @@ from tenacity import wait_fixed
 
 from redis_enterprise_actions import ActionStalled
 from redis_enterprise_actions._client.pacing.rate_limit import PollGate, RateLimiter
+from redis_enterprise_actions._client.polling.limits import Limits
 from redis_enterprise_actions._client.polling.outages import Outage
 from redis_enterprise_actions._client.polling.planner import (
     PlannedRequest,
@@ -16,7 +17,7 @@ from redis_enterprise_actions._client.polling.planner import (
     next_beside,
     next_request,
 )
-from redis_enterprise_actions._client.polling.wait_state import Limits, WaitState
+from redis_enterprise_actions._client.polling.wait_state import WaitState
 from redis_enterprise_actions._client.polling.waiters import (
     ListEndpoint,
     TrackedAction,

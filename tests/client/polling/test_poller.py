@@ -18,8 +18,9 @@ from redis_enterprise_actions import (
     RedisActionsError,
     WaitTimeout,
 )
+from redis_enterprise_actions._client.polling.limits import Limits
 from redis_enterprise_actions._client.polling.poller import Poller
-from redis_enterprise_actions._client.polling.wait_state import Limits, WaitState
+from redis_enterprise_actions._client.polling.wait_state import WaitState
 from redis_enterprise_actions._client.polling.watch import watch
 from redis_enterprise_actions._model.action import completed
 from redis_enterprise_actions._model.record import without_record

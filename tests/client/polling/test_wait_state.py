@@ -24,8 +24,9 @@ from redis_enterprise_actions import (
     WaitError,
     WaitTimeout,
 )
+from redis_enterprise_actions._client.polling.limits import Goal
 from redis_enterprise_actions._client.polling.outages import Outage
-from redis_enterprise_actions._client.polling.wait_state import Goal, Verdict
+from redis_enterprise_actions._client.polling.wait_state import Verdict
 from redis_enterprise_actions._client.wire.conditions import condition_action
 from redis_enterprise_actions._model.record import without_record
 from redis_enterprise_actions._model.reference import parse_reference

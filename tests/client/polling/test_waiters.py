@@ -22,8 +22,9 @@ from redis_enterprise_actions import (
     Recorder,
 )
 from redis_enterprise_actions._client.pacing.shared_schedule import GAP
+from redis_enterprise_actions._client.polling.limits import Limits
 from redis_enterprise_actions._client.polling.outages import Outage
-from redis_enterprise_actions._client.polling.wait_state import Limits, WaitState
+from redis_enterprise_actions._client.polling.wait_state import WaitState
 from redis_enterprise_actions._client.polling.waiters import (
     ListEndpoint,
     TrackedAction,

@@ -10,8 +10,7 @@ import enum
 import logging
 import math
 from copy import copy
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol, TypedDict, TypeVar
 
 from msgspec import structs
 
@@ -19,8 +18,6 @@ from redis_enterprise_actions._client.pacing.retry import NEVER_REACHED
 from redis_enterprise_actions._client.pacing.schedules import (
     TICK,
     AimedSchedule,
-    AimedWait,
-    every,
     schedule_for,
 )
 from redis_enterprise_actions._model.action import (
@@ -50,6 +47,7 @@ from redis_enterprise_actions._model.reference import ReferenceKind
 from redis_enterprise_actions._model.text import duration_text, shortened
 
 from .answer_history import GONE_CONFIRMATION, AnswerHistory
+from .holding import Holding
 
 
 if TYPE_CHECKING:
@@ -64,14 +62,11 @@ if TYPE_CHECKING:
     from redis_enterprise_actions._model.reference import Reference
 
     from .answer_history import Resolved
+    from .limits import Goal, Limits
     from .outages import Outage
 
 _log = logging.getLogger(__name__)
 
-_LOOKS: Final = 10  # polls, about, while a condition has to hold
-_SHORTEST_LOOK: Final = 1.0  # seconds between them, at least
-_LONGEST_LOOK: Final = 15.0  # and at most
-_LATE: Final = 1.0  # seconds; a poll that is later than that has left a gap
 CLOSE_TO_LIMIT: Final = 0.5  # seconds; a poll due this shortly before a limit is made at it
 _MAX_LOGGED: Final = 1000  # characters of an action with an unknown status
 
@@ -80,36 +75,6 @@ _ERRORS: Final[dict[Phase, type[WaitError]]] = {
     Phase.CANCELLED: ActionCancelled,
     Phase.ABORTED: ActionAborted,
 }
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Limits:
-    """Time limits of one wait, in seconds; `inf` for none.
-
-    With `ends_early`, a cluster that was never reached ends the wait after ten seconds. A condition
-    has to stay true for `hold`.
-    """
-
-    timeout: float = math.inf
-    stall_timeout: float = math.inf
-    outage_timeout: float = 300.0
-    not_found_grace: float = 10.0
-    ends_early: bool = False
-    hold: float = 0.0
-
-
-class Goal(NamedTuple):
-    """End of a wait that is not the end of the work.
-
-    `is_reached`, whose result may be awaitable, ends the wait once it is true of an unfinished
-    action. After the work has completed, the wait goes on for the condition whose reference
-    `next_reference` returns; `check` raises `UsageError` for an action that has no such condition.
-    """
-
-    name: str = ""
-    is_reached: Callable[[Action], object] | None = None
-    next_reference: Callable[[Action], Reference] | None = None
-    check: Callable[[Action], None] | None = None
 
 
 class Verdict(enum.Enum):
@@ -143,34 +108,6 @@ class PollCounts(Protocol):
 
     def refresh(self) -> None:
         """Pass the action to the waits, if the list shows a change that none of them needed."""
-
-
-class Holding:
-    """Time for which a condition has been true, from the answer that first showed it on.
-
-    The cluster is asked ten times within `hold`, but no more than once a second and no less than
-    every 15 s; or by `poll`, if not less than ten times. `due` is the time of the next poll, as
-    long as the wait is polled for.
-    """
-
-    __slots__ = ("due", "schedule", "until", "was_away")
-
-    def __init__(self, since: float, hold: float, poll: WaitBaseT | None, asked_at: float) -> None:
-        self.until = since + hold
-        self.was_away = False  # no answer has come since the waiter was busy in a callback
-        self.due = math.inf
-        longest = max(_SHORTEST_LOOK, hold / _LOOKS)
-        if poll is None or type(poll) is AimedWait:  # which aims at an end
-            poll = every(min(longest, _LONGEST_LOOK))
-        self.schedule = schedule_for(poll, asked_at, longest)
-
-    def has_gap_before(self, asked_at: float) -> bool:
-        """Return True if the waiter was away for so long that a poll was missed."""
-        return self.was_away and asked_at > min(self.due, self.until) + _LATE
-
-    def on_true(self, now: float) -> None:
-        """Record that an answer has shown the condition true."""
-        self.was_away, self.due = False, self.schedule.due_after(now)
 
 
 class WaitState:
