@@ -178,7 +178,7 @@ def test_call(prepared: ThreadedCluster, line: str, call: str) -> None:
 def test_bad_uid(
     prepared: ThreadedCluster, capsys: pytest.CaptureFixture[str], line: str, uid: str
 ) -> None:
-    """What is neither a uid nor a name is wrong usage, and nothing is sent."""
+    """A text that is neither a uid nor a name is wrong usage, and nothing is sent."""
     with pytest.raises(SystemExit, match="2"):
         main([*line.split(), uid])
     assert f"{uid!r} is neither the uid of a database nor name:NAME" in capsys.readouterr().err

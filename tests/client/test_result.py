@@ -160,6 +160,19 @@ async def test_forbidden(cluster: FakeCluster, client: ActionsClient) -> None:
         await operation.result()
 
 
+async def test_after_an_early_end(cluster: FakeCluster, client: ActionsClient) -> None:
+    """A wait that ended at its goal has not seen the end, which the result waits for."""
+    cluster.plan("POST", "/v1/bdbs/1/upgrade", Plan(duration=60))
+    change = await client.databases.upgrade(1)
+    began = asyncio.get_running_loop().time()
+    await change.wait(until="progress=20")
+    assert not change.done
+    database = await change.result()
+
+    assert (database.uid, change.done) == (1, True)
+    assert asyncio.get_running_loop().time() - began >= 60
+
+
 async def test_waits_once(cluster: FakeCluster, client: ActionsClient) -> None:
     """The end that an earlier wait saw is not asked for again; the object is, each time."""
     operation = await client.databases.upgrade(1)

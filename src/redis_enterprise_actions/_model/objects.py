@@ -155,4 +155,4 @@ class Crdb(ClusterObject, frozen=True, kw_only=True):
 
 
 OperationResult: TypeAlias = Database | Node | Crdb | None
-"""What work has made or changed; None where nothing is left, or nothing is known."""
+"""Object that work has made or changed; None where none is left, or none is known."""

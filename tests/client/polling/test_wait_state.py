@@ -780,7 +780,7 @@ class TestHold:
         assert wait.answer(TRUE, 1020.0) is Verdict.DONE
 
     def test_outage(self) -> None:
-        """The time begins anew after an outage, in which nobody knows."""
+        """The time begins anew after an outage, in which the state is unknown."""
         wait = PolledWait("bdb:1@available", hold=10)
         wait.answer(TRUE, 1000.0)
         wait.fail(refused(), 1005.0)

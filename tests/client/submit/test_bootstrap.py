@@ -30,7 +30,7 @@ from redis_enterprise_actions import (
     WaitTimeout,
 )
 from redis_enterprise_actions._client.pacing.schedules import every
-from redis_enterprise_actions.testing import FakeCluster
+from redis_enterprise_actions.testing import FakeCluster, Plan
 from tests.client.http.node_servers import Node, serving
 from tests.conftest import examples, virtual_loop
 from tests.recorder import RecordingServer
@@ -646,6 +646,25 @@ class TestOutages:
             assert done.record is not None
             assert done.record.outages == ()
             assert 100 <= done.record.elapsed <= 103
+
+    async def test_outage_of_the_cluster(self, caplog: pytest.LogCaptureFixture) -> None:
+        """A node that answers about its bootstrap does not end the outage of the cluster."""
+        async with FakeCluster() as cluster:
+            account = {"username": cluster.username, "password": cluster.password}
+            async with ActionsClient(cluster.url, **account) as client:
+                uid = cluster.add_action("retry_bdb", Plan(duration=1000))
+                await client.get_action(uid)
+                cluster.inject(path="/v1/actions", status=503, times=None)
+                idle = asyncio.create_task(client.wait_for("bootstrap@idle", timeout=90))
+                with pytest.raises(ClusterUnreachable) as caught:
+                    await client.wait_for_action(uid, outage_timeout=60, poll=every(1))
+                with pytest.raises(WaitTimeout):
+                    await idle
+
+        assert caught.value.elapsed is not None
+        assert 60 <= caught.value.elapsed < 63
+        messages = [record.getMessage() for record in caplog.records]
+        assert not any("answers again" in each or "other actions" in each for each in messages)
 
     async def test_advice(self, caplog: pytest.LogCaptureFixture) -> None:
         """A node that was never reached is reported after ten seconds, with what to do about it."""

@@ -56,8 +56,8 @@ class Nodes(Resource):
         on, waits until that has completed, and looks again: if another client has put a node into
         maintenance meanwhile, both take theirs out again. If the cluster is busy, the client looks
         again before it repeats the call, for up to `busy_timeout`. `check=False` leaves out all
-        looks; if somebody else keeps the node in maintenance then, it may end up out of it, as
-        switching off is not left out where switching on has failed or was cancelled.
+        looks. Then a node that another client keeps in maintenance may be taken out of it, as
+        maintenance is switched off even where switching it on has failed or was cancelled.
 
         At the end of the body, and after an error or a cancellation at any time, maintenance is
         switched off, and the client waits for that; switching it on is cancelled if it has not

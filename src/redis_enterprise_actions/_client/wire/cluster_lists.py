@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 _S = TypeVar("_S", bound=msgspec.Struct)
 UNREADABLE: Final = "unreadable"
-_NO_LONE: Final = Lone(())
 _LONE_WORK: Final = Lone(("action_uid", "task_id", "id", "node_uid", "name"))
 _BLANKS: Final = b" \t\r\n"
 
