@@ -56,6 +56,7 @@ from .operation import (
 if TYPE_CHECKING:
     import os
     from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+    from contextvars import Context
     from types import TracebackType
     from typing import Self
 
@@ -243,6 +244,17 @@ class ActionsClient:
     def urls(self) -> tuple[str, ...]:
         """The URLs of the cluster's nodes, as the client was given them."""
         return tuple(str(url) for url in self._transport.nodes.urls)
+
+    @property
+    def poll_context(self) -> Context:
+        """The context variables that polls see: none, unless you set some in this context.
+
+        Polls serve all waits of the client, so they do not run in the context of a task that waits.
+        `client.poll_context.run(variable.set, value)` sets a variable for the polls of waits that
+        begin while no other wait is under way. A function that is given as `token` sees the
+        variable when a poll needs a token.
+        """
+        return self._parts.poller.context
 
     def observe(self, observer: Observer) -> None:
         """Call `observer` for each wait that begins on this client from now on.

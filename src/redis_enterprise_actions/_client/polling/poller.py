@@ -116,6 +116,7 @@ class Poller:
     _clock: Callable[[], float]  # that of the event loop, from the first waiter on
 
     def __init__(self, sources: Mapping[ListKind, StatusSource], cluster: Cluster) -> None:
+        self.context = Context()  # of which each task of the poll loop gets a copy
         self._cluster = cluster
         self._registry = WaiterRegistry(sources)
         self._rate_limiter = RateLimiter()
@@ -165,7 +166,8 @@ class Poller:
         self._set_limit(waiter, now)
         if self._task is None or self._task.done():
             # The loop serves all waiters, so it does not run in the context of the first one.
-            self._task = loop.create_task(self._run(), name="poll loop", context=Context())
+            context = self.context.copy()
+            self._task = loop.create_task(self._run(), name="poll loop", context=context)
             return
         out = self._due
         if out is not None and self._beside_task is None and now >= out.began + _SLOW - TICK:
@@ -284,7 +286,7 @@ class Poller:
             self._sleep.end()
         elif self._beside_task is None:
             self._beside_task = asyncio.get_running_loop().create_task(
-                self._run_beside(), name="poll beside", context=Context()
+                self._run_beside(), name="poll beside", context=self.context.copy()
             )
         elif self._beside is None:
             self._beside_sleep.end()
