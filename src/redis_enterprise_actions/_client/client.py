@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Literal, overload
 
+from redis_enterprise_actions._client.asynchronous import NoFor, NoWith
 from redis_enterprise_actions._client.config.options import options_from_env
 from redis_enterprise_actions._client.config.resolve import profile_options
 from redis_enterprise_actions._client.goals import check_goal
@@ -41,6 +42,7 @@ from redis_enterprise_actions._model.reference import (
     action_uid,
     is_reference,
 )
+from redis_enterprise_actions._model.unawaited import refuse_unawaited
 
 from .operation import (
     ClientParts,
@@ -71,7 +73,7 @@ if TYPE_CHECKING:
     from redis_enterprise_actions._model.record import FinishedAction, Observer, Recorder
 
 
-class ActionsClient:
+class ActionsClient(NoWith):
     """Client of one Redis Software cluster: lists its actions, starts work, and waits for it.
 
     `url` is the cluster's REST API, such as `https://cluster.example.com:9443`, or a list of the
@@ -150,7 +152,7 @@ class ActionsClient:
             request_timeout=request_limit,
         )
         sources = StatusSources(self._transport)
-        poller = Poller(sources.by_kind, self._transport)
+        poller = Poller(sources.by_kind, self._transport, self._transport.home)
         submitter = Submitter(self._transport, sources, request_timeout=request_limit)
         self._parts = ClientParts(poller, submitter, sources)
         self.databases = Databases(self._parts)
@@ -227,6 +229,7 @@ class ActionsClient:
         return cls(**options, session=session)
 
     async def __aenter__(self) -> Self:
+        self._transport.home.check()
         return self
 
     async def __aexit__(
@@ -269,7 +272,8 @@ class ActionsClient:
     async def aclose(self) -> None:
         """Close the client, and the session that it made.
 
-        Waits that are still running, and later calls, raise `ClientClosed`.
+        Waits that are still running, and later calls, raise `ClientClosed`. Raises `UsageError` if
+        the client was used in another event loop that is still open.
         """
         await self._parts.poller.close()
         await self._transport.close()
@@ -475,11 +479,13 @@ class ActionsClient:
         Takes the arguments of `wait_for_action`, which hold for each wait, and raises what it
         raises. `on_progress` serves all waits; each `Action` carries its `uid`.
         """
-        if isinstance(uids, str) or not isinstance(uids, Iterable):
+        if isinstance(uids, str | NoFor) or not isinstance(uids, Iterable):
+            refuse_unawaited(uids)
             raise UsageError(
                 f"uids={uids!r} is not a list of uids; for one action there is wait_for_action"
             )
         wanted = list(uids)
+        refuse_unawaited(*wanted)
         by_uid = {uid: self._of_action(uid, "wait_for({!r})") for uid in wanted}
         operations = [by_uid[uid] for uid in wanted]
         _check_some(operations, "uids", allow_empty=allow_empty)
@@ -659,6 +665,7 @@ class ActionsClient:
                 operation = self.operation(each)
                 wanted.append(by_ref.setdefault(operation.ref, operation))
             else:
+                refuse_unawaited(*operations)
                 raise UsageError(f"{each!r:.100} is neither an Operation nor a reference")
         _check_some(wanted, "operations", allow_empty=allow_empty)
         waiting = partial(
