@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+from contextvars import ContextVar
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 from opentelemetry import trace
+from opentelemetry.instrumentation.aiohttp_client import AioHttpClientInstrumentor
 from opentelemetry.metrics import NoOpMeterProvider
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import (
@@ -29,11 +33,15 @@ from redis_enterprise_actions import (
 )
 from redis_enterprise_actions.otel import _server, instrument
 from redis_enterprise_actions.testing import Plan
+from tests.conftest import client_of
 
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
     from opentelemetry.sdk.trace import ReadableSpan
 
+    from redis_enterprise_actions import Action, Record
     from redis_enterprise_actions._client.operation import WaitOptions
     from redis_enterprise_actions.testing import FakeCluster, Outcome
 
@@ -75,6 +83,22 @@ def exports(client: ActionsClient) -> Exports:
     meters = MeterProvider([reader], shutdown_on_exit=False)
     instrument(client, tracer_provider=tracers, meter_provider=meters)
     return Exports(tracers.get_tracer("test"), exporter, reader)
+
+
+@pytest.fixture
+def http_spans() -> Iterator[InMemorySpanExporter]:
+    """Instrument aiohttp, as an application does; return what it exports."""
+    exporter = InMemorySpanExporter()
+    tracers = TracerProvider(shutdown_on_exit=False)
+    tracers.add_span_processor(SimpleSpanProcessor(exporter))
+    AioHttpClientInstrumentor().instrument(tracer_provider=tracers)
+    yield exporter
+    AioHttpClientInstrumentor().uninstrument()
+
+
+def parents(spans: Iterable[ReadableSpan]) -> set[int | None]:
+    """Return the ids of the parents of spans; None for a root."""
+    return {None if span.parent is None else span.parent.span_id for span in spans}
 
 
 def event_times(span: ReadableSpan) -> list[tuple[str, float]]:
@@ -322,3 +346,221 @@ async def test_instrumented_twice(client: ActionsClient, exports: Exports) -> No
     """A client cannot be instrumented twice, which would make each span twice."""
     with pytest.raises(UsageError, match="instrumented already"):
         instrument(client)
+
+
+class TestGoal:
+    """Goals of waits in their spans."""
+
+    @pytest.mark.parametrize(
+        ("options", "until", "outcome"),
+        [
+            ({}, None, "completed"),
+            ({"until": "state=run"}, "state=run", "reached"),
+            ({"until": " progress=30 "}, "progress=30", "reached"),
+            ({"until": "available"}, "available", "completed"),
+            ({"until": bool}, "bool", "reached"),
+        ],
+        ids=["end", "state", "progress", "condition", "function"],
+    )
+    async def test_until(
+        self,
+        cluster: FakeCluster,
+        client: ActionsClient,
+        exports: Exports,
+        options: WaitOptions,
+        until: str | None,
+        outcome: str,
+    ) -> None:
+        """A span says until when its wait lasts, also if that is before the work has ended."""
+        uid = cluster.add_action("SMUpgradeBDB", Plan(duration=60), bdb_uid=cluster.add_bdb())
+        await client.wait_for_action(uid, **options)
+        (span,) = exports.spans
+        assert span.attributes is not None
+
+        assert span.attributes.get("redis_enterprise.wait.until") == until
+        assert span.attributes["redis_enterprise.wait.outcome"] == outcome
+        assert "redis_enterprise.wait.hold" not in span.attributes
+
+    async def test_partial(
+        self, cluster: FakeCluster, client: ActionsClient, exports: Exports
+    ) -> None:
+        """A function without a name is named by its type, as its arguments may be secrets."""
+        wanted = partial(isinstance, object())
+        waiting = client.wait_for_action(cluster.add_action(), until=lambda _: wanted and True)
+        await waiting
+        with pytest.raises(TypeError):
+            await client.wait_for_action(cluster.add_action(), until=wanted)
+        names = [(each.attributes or {})["redis_enterprise.wait.until"] for each in exports.spans]
+
+        assert names == ["TestGoal.test_partial.<locals>.<lambda>", "partial"]
+
+    async def test_condition(
+        self, cluster: FakeCluster, client: ActionsClient, exports: Exports
+    ) -> None:
+        """The span of a wait for a condition has its name and its hold, from the beginning."""
+        ref = f"bdb:{cluster.add_bdb()}@available"
+        begun: list[Record] = []
+
+        def observer(record: Record) -> Callable[[Record], None]:
+            begun.append(record)
+            return begun.append
+
+        client.observe(observer)
+        (finished,) = await client.wait_for(ref, hold="20s")
+        (span,) = exports.spans
+        assert span.attributes is not None
+
+        assert span.name == "wait bdb"
+        assert span.attributes["redis_enterprise.wait.until"] == "available"
+        assert span.attributes["redis_enterprise.wait.hold"] == 20
+        assert [(each.until, each.hold) for each in begun] == [("available", 20.0)] * 2
+        assert finished.record == begun[-1]
+
+
+class TestPolls:
+    """Spans by the instrumentation of aiohttp."""
+
+    async def test_no_orphans(
+        self,
+        cluster: FakeCluster,
+        client: ActionsClient,
+        exports: Exports,
+        http_spans: InMemorySpanExporter,
+    ) -> None:
+        """Waits make a span each; calls make those of their requests, and polls make none."""
+        cluster.add_bdb()
+        with exports.tracer.start_as_current_span("deploy") as parent:
+            operation = await client.databases.upgrade(1)
+            polls_before = len(cluster.requests)
+            waits = [operation.wait(), client.wait_for("bdb:1@available"), client.wait_for("bdb:1")]
+            await asyncio.gather(*waits)
+            polls = cluster.requests[polls_before:]
+            await client.get(operation.ref or "")
+        calls = http_spans.get_finished_spans()
+
+        assert len(polls) > 5
+        names = sorted(span.name for span in exports.spans)
+        assert names == ["deploy", "wait action", "wait bdb", "wait bdb"]
+        assert {span.name for span in calls} == {"GET", "POST"}
+        assert len(calls) == len(cluster.requests) - len(polls)
+        assert parents(calls) == {parent.get_span_context().span_id}
+
+    async def test_every_kind_of_poll(
+        self,
+        cluster: FakeCluster,
+        client: ActionsClient,
+        exports: Exports,
+        http_spans: InMemorySpanExporter,
+    ) -> None:
+        """No poll makes a span: of a list, at a limit, beside a slow one, or of a database."""
+        uids = [cluster.add_action(plan=Plan(duration=300)) for _ in range(3)]
+        cluster.inject(delay=4, times=2, path="/v1/actions")
+        bdb_uid = cluster.add_bdb()
+        deletion = await client.databases.delete(bdb_uid)
+        await asyncio.gather(
+            deletion.wait(), client.wait_for_actions(uids, timeout=100, settle=True)
+        )
+        paths = {request.path for request in cluster.requests}
+
+        assert {"/v1/actions", f"/v1/actions/{uids[0]}", f"/v1/bdbs/{bdb_uid}"} <= paths
+        calls = ["GET", "DELETE"]  # the database is read before it is deleted
+        assert [span.name for span in http_spans.get_finished_spans()] == calls
+
+    @pytest.mark.parametrize("is_instrumented", [True, False])
+    async def test_tokens(
+        self, cluster: FakeCluster, http_spans: InMemorySpanExporter, *, is_instrumented: bool
+    ) -> None:
+        """Tokens for polls make no spans; without `instrument`, polls have no parent."""
+        cluster.token_ttl = 100
+        async with client_of(cluster, auth="jwt") as client:
+            if is_instrumented:
+                instrument(client)
+            tracer = TracerProvider(shutdown_on_exit=False).get_tracer("test")
+            with tracer.start_as_current_span("deploy"):
+                await client.wait_for_action(cluster.add_action(plan=Plan(duration=300)))
+        spans = http_spans.get_finished_spans()
+
+        paths = {request.path for request in cluster.requests}
+        assert {"/v1/users/authorize", "/v1/users/refresh_jwt"} <= paths
+        assert len(spans) == (0 if is_instrumented else len(cluster.requests))
+        assert parents(spans) <= {None}
+
+    async def test_other_clients(
+        self,
+        cluster: FakeCluster,
+        client: ActionsClient,
+        exports: Exports,
+        http_spans: InMemorySpanExporter,
+    ) -> None:
+        """Polls of one client are silent; those of another, not instrumented, are not."""
+        uid = cluster.add_action(plan=Plan(duration=60))
+        await client.wait_for_action(uid)
+        assert http_spans.get_finished_spans() == ()
+        async with client_of(cluster) as other:
+            await other.wait_for_action(uid)
+
+        assert len(exports.spans) == len(http_spans.get_finished_spans()) == 1
+
+    async def test_during_a_wait(
+        self, cluster: FakeCluster, client: ActionsClient, http_spans: InMemorySpanExporter
+    ) -> None:
+        """Polls are silent from the next beginning of the poll loop on."""
+        waiting = asyncio.create_task(client.wait_for_action(cluster.add_action()))
+        await asyncio.sleep(1)
+        instrument(client, tracer_provider=NoOpTracerProvider())
+        await waiting
+        spans_before = len(http_spans.get_finished_spans())
+        await client.wait_for_action(cluster.add_action())
+
+        assert len(http_spans.get_finished_spans()) == spans_before > 0
+
+    async def test_current_span_of_callbacks(
+        self,
+        cluster: FakeCluster,
+        client: ActionsClient,
+        exports: Exports,
+        http_spans: InMemorySpanExporter,
+    ) -> None:
+        """Callbacks run in the context of the task that waits, where requests make spans."""
+        seen: list[trace.Span] = []
+
+        async def on_progress(_: Action) -> None:
+            seen.append(trace.get_current_span())
+            await client.list_actions()
+
+        def observer(_: Record) -> Callable[[Record], None]:
+            seen.append(trace.get_current_span())
+            return lambda _: seen.append(trace.get_current_span())
+
+        client.observe(observer)
+        with exports.tracer.start_as_current_span("deploy") as parent:
+            await client.wait_for_action(cluster.add_action(), on_progress=on_progress)
+        spans = http_spans.get_finished_spans()
+
+        assert len(seen) >= 4
+        assert set(seen) == {parent}
+        assert spans
+        assert parents(spans) == {parent.get_span_context().span_id}
+
+
+async def test_context_of_polls(cluster: FakeCluster) -> None:
+    """Polls do not see the variables of the task that waits first, but those of `poll_context`."""
+    own, shared = ContextVar("own", default=""), ContextVar("shared", default="")
+    seen: list[tuple[str, str]] = []
+    basic = base64.b64encode(f"{cluster.username}:{cluster.password}".encode()).decode()
+
+    def token() -> str:
+        seen.append((own.get(), shared.get()))
+        shared.set("of a poll")
+        return f"Basic {basic}"
+
+    own.set("of the task")
+    async with ActionsClient(cluster.url, token=token) as client:
+        client.poll_context.run(shared.set, "of polls")
+        await client.wait_for_action(cluster.add_action())
+    assert seen.pop() == ("", "of polls")
+    assert shared.get() == ""
+    assert client.poll_context[shared] == "of polls"
+    async with ActionsClient(cluster.url, token=token) as client:
+        await client.list_actions()
+    assert seen == [("of the task", "")]

@@ -1,8 +1,8 @@
 """OpenTelemetry: a span for each wait of a client, and metrics of all its waits.
 
 Needs the OpenTelemetry API alone (the extra `otel`), which does nothing until the application
-configures an SDK. There is no span for a poll: one request serves many waits, and a wait of an hour
-makes hundreds.
+configures an SDK. There is no span for a poll, not even by an instrumentation of aiohttp: one
+request serves many waits, and a wait of an hour makes hundreds.
 
 Source: OpenTelemetry semantic conventions: general attributes (server.address, server.port),
 recording errors (error.type, the status of a span), naming of metrics.
@@ -15,7 +15,12 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import urlsplit
 from weakref import WeakSet
 
-from opentelemetry import metrics, trace
+from opentelemetry import context, metrics, trace
+
+# The API's only name for what `opentelemetry.instrumentation` and instrumentations look up.
+from opentelemetry.context import (
+    _SUPPRESS_INSTRUMENTATION_KEY,  # pyright: ignore[reportPrivateUsage]
+)
 
 from redis_enterprise_actions import ActionsClient, UsageError
 
@@ -57,13 +62,22 @@ def instrument(
     beginning of the wait plus the event loop's clock from there. The providers are the global ones
     unless given.
 
+    Instrumentations of libraries, such as that of aiohttp, make no spans and no metrics of polls,
+    nor of what polls need, such as tokens. If a wait is under way, that begins once none is.
+
     Raises `UsageError` for a client that is instrumented already.
     """
     if client in _instrumented:
         raise UsageError("the client is instrumented already")
     _instrumented.add(client)
+    client.poll_context.run(_suppress_instrumentations)
     client.observe(_Telemetry(client.urls, tracer_provider, meter_provider).on_wait_started)
     return client
+
+
+def _suppress_instrumentations() -> None:
+    """Keep instrumentations of libraries from making spans in the current context."""
+    context.attach(context.set_value(_SUPPRESS_INSTRUMENTATION_KEY, True))  # noqa: FBT003
 
 
 class _Telemetry:
@@ -112,10 +126,15 @@ class _Telemetry:
         kind = record.ref.partition(":")[0]
         attributes: Attributes = {**self._server, "redis_enterprise.wait.kind": kind}
         self._running.add(1, attributes)
+        details = _present({
+            "redis_enterprise.ref": record.ref,
+            "redis_enterprise.wait.until": record.until,
+            "redis_enterprise.wait.hold": record.hold or None,
+        })  # fmt: skip
         span = self._tracer.start_span(
             f"wait {kind}",
             kind=trace.SpanKind.CLIENT,
-            attributes={**attributes, "redis_enterprise.ref": record.ref},
+            attributes={**attributes, **details},
             start_time=_nanoseconds(record, 0.0),
         )
         return partial(self._on_wait_ended, span, attributes)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Literal, overload
 
+from redis_enterprise_actions._client.asynchronous import NoFor, NoWith
 from redis_enterprise_actions._client.config.options import options_from_env
 from redis_enterprise_actions._client.config.resolve import profile_options
 from redis_enterprise_actions._client.goals import check_goal
@@ -41,6 +42,7 @@ from redis_enterprise_actions._model.reference import (
     action_uid,
     is_reference,
 )
+from redis_enterprise_actions._model.unawaited import refuse_unawaited
 
 from .operation import (
     ClientParts,
@@ -56,6 +58,7 @@ from .operation import (
 if TYPE_CHECKING:
     import os
     from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+    from contextvars import Context
     from types import TracebackType
     from typing import Self
 
@@ -70,7 +73,7 @@ if TYPE_CHECKING:
     from redis_enterprise_actions._model.record import FinishedAction, Observer, Recorder
 
 
-class ActionsClient:
+class ActionsClient(NoWith):
     """Client of one Redis Software cluster: lists its actions, starts work, and waits for it.
 
     `url` is the cluster's REST API, such as `https://cluster.example.com:9443`, or a list of the
@@ -149,7 +152,7 @@ class ActionsClient:
             request_timeout=request_limit,
         )
         sources = StatusSources(self._transport)
-        poller = Poller(sources.by_kind, self._transport)
+        poller = Poller(sources.by_kind, self._transport, self._transport.home)
         submitter = Submitter(self._transport, sources, request_timeout=request_limit)
         self._parts = ClientParts(poller, submitter, sources)
         self.databases = Databases(self._parts)
@@ -226,6 +229,7 @@ class ActionsClient:
         return cls(**options, session=session)
 
     async def __aenter__(self) -> Self:
+        self._transport.home.check()
         return self
 
     async def __aexit__(
@@ -244,6 +248,17 @@ class ActionsClient:
         """The URLs of the cluster's nodes, as the client was given them."""
         return tuple(str(url) for url in self._transport.nodes.urls)
 
+    @property
+    def poll_context(self) -> Context:
+        """The context variables that polls see: none, unless you set some in this context.
+
+        Polls serve all waits of the client, so they do not run in the context of a task that waits.
+        `client.poll_context.run(variable.set, value)` sets a variable for the polls of waits that
+        begin while no other wait is under way. A function that is given as `token` sees the
+        variable when a poll needs a token.
+        """
+        return self._parts.poller.context
+
     def observe(self, observer: Observer) -> None:
         """Call `observer` for each wait that begins on this client from now on.
 
@@ -257,7 +272,8 @@ class ActionsClient:
     async def aclose(self) -> None:
         """Close the client, and the session that it made.
 
-        Waits that are still running, and later calls, raise `ClientClosed`.
+        Waits that are still running, and later calls, raise `ClientClosed`. Raises `UsageError` if
+        the client was used in another event loop that is still open.
         """
         await self._parts.poller.close()
         await self._transport.close()
@@ -463,11 +479,13 @@ class ActionsClient:
         Takes the arguments of `wait_for_action`, which hold for each wait, and raises what it
         raises. `on_progress` serves all waits; each `Action` carries its `uid`.
         """
-        if isinstance(uids, str) or not isinstance(uids, Iterable):
+        if isinstance(uids, str | NoFor) or not isinstance(uids, Iterable):
+            refuse_unawaited(uids)
             raise UsageError(
                 f"uids={uids!r} is not a list of uids; for one action there is wait_for_action"
             )
         wanted = list(uids)
+        refuse_unawaited(*wanted)
         by_uid = {uid: self._of_action(uid, "wait_for({!r})") for uid in wanted}
         operations = [by_uid[uid] for uid in wanted]
         _check_some(operations, "uids", allow_empty=allow_empty)
@@ -647,6 +665,7 @@ class ActionsClient:
                 operation = self.operation(each)
                 wanted.append(by_ref.setdefault(operation.ref, operation))
             else:
+                refuse_unawaited(*operations)
                 raise UsageError(f"{each!r:.100} is neither an Operation nor a reference")
         _check_some(wanted, "operations", allow_empty=allow_empty)
         waiting = partial(

@@ -12,6 +12,7 @@ from redis_enterprise_actions._client.wire.databases import DELETE_DATABASE
 from redis_enterprise_actions._model.action import Action, Kind
 from redis_enterprise_actions._model.errors import UsageError
 from redis_enterprise_actions._model.reference import Condition, Reference, ReferenceKind
+from redis_enterprise_actions._model.unawaited import refuse_unawaited
 
 
 Until: TypeAlias = str | Callable[[Action], object]
@@ -54,6 +55,7 @@ def parse_until(
     if callable(until):
         return Goal(is_reached=until)
     if not isinstance(until, str):
+        refuse_unawaited(until, argument="until")
         raise UsageError(f"until={until!r:.100} is neither text nor a function")
     word, equals, value = until.strip().partition("=")
     if equals and word == "state" and value.strip():

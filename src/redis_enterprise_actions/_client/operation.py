@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar, cast
 
+from redis_enterprise_actions._client.asynchronous import AsyncItems, NoFor
 from redis_enterprise_actions._client.goals import check_goal
 from redis_enterprise_actions._client.pacing.durations import (
     CALL_TIMEOUT,
@@ -56,6 +57,7 @@ from redis_enterprise_actions._model.outcome import Outcome
 from redis_enterprise_actions._model.record import Recorder, immediate_record, with_record
 from redis_enterprise_actions._model.reference import TRANSFERS, ReferenceKind
 from redis_enterprise_actions._model.text import one_line
+from redis_enterprise_actions._model.unawaited import refuse_unawaited
 
 
 if TYPE_CHECKING:
@@ -192,7 +194,7 @@ class ClientParts:
         )
 
 
-class Operation(Generic[_R_co]):
+class Operation(NoFor, Generic[_R_co]):
     """Long-running work on the cluster, as `ActionsClient.submit` or a reference names it.
 
     `ref` names the work in one line of text, which `ActionsClient.operation` and the command line
@@ -372,12 +374,13 @@ class Operation(Generic[_R_co]):
         goal = check_goal(until, limits.hold, ref_of_goal, self._subject)
         if self._ref is not None:
             state = self._begin(self._ref, limits, poll, goal, _Start.now())
-            return self._updates(state, on_progress, recorder)
+            return AsyncItems(self._updates(state, on_progress, recorder))
         if named is not None:
             start = _Start.now()
             begin_wait = partial(self._begin, limits=limits, poll=poll, goal=goal, start=start)
-            return self._named_updates(begin_wait, start, limits.timeout, on_progress, recorder)
-        return self._answered_updates(on_progress, recorder, goal)
+            updates = self._named_updates(begin_wait, start, limits.timeout, on_progress, recorder)
+            return AsyncItems(updates)
+        return AsyncItems(self._answered_updates(on_progress, recorder, goal))
 
     async def result(self, *, timeout: Duration | None = None) -> _R_co:
         """Return what the work has made or changed, as it is once the work has completed.
@@ -594,6 +597,7 @@ def check_arguments(poll: object, on_progress: object, recorder: object) -> None
     if poll is not None and (not callable(poll) or isinstance(poll, type)):
         raise UsageError(f"poll={poll!r} is not a tenacity wait strategy")
     if on_progress is not None and not callable(on_progress):
+        refuse_unawaited(on_progress, argument="on_progress")
         raise UsageError(f"on_progress={on_progress!r} cannot be called")
     if recorder is not None and not isinstance(recorder, Recorder):
         raise UsageError(f"recorder={recorder!r} is not a Recorder")

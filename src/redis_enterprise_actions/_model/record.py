@@ -60,13 +60,15 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     """History of one wait.
 
     `ref` is the reference waited for (empty where a call had started nothing to wait for), `title`
-    the kind of work and its object. `began` is the wall clock as the wait began, in UTC; all other
-    times are seconds of the event loop's clock since then. `elapsed` is the duration of the wait,
-    not of the work. `polls` counts the requests on behalf of this wait, alone or together with
-    others, requests for a database included. `evidence` is the source that the action's end is
-    known from, None where the end was not seen. `message` is the message of the error, None for a
-    wait that completed, was interrupted or is under way. `progress` holds pairs of seconds and
-    percent, one for each change as long as there are few.
+    the kind of work and its object. `until` is the goal of the wait, None for the end of the work:
+    `available` or another condition, `state=NAME`, `progress=PERCENT`, or the name of a function;
+    `hold` is the seconds for which a condition had to stay true. `began` is the wall clock as the
+    wait began, in UTC; all other times are seconds of the event loop's clock since then. `elapsed`
+    is the duration of the wait, not of the work. `polls` counts the requests on behalf of this
+    wait, alone or together with others, requests for a database included. `evidence` is the source
+    that the action's end is known from, None where the end was not seen. `message` is the message
+    of the error, None for a wait that completed, was interrupted or is under way. `progress` holds
+    pairs of seconds and percent, one for each change as long as there are few.
 
     The record is bounded: of more than a hundred transitions, or outages, those in the middle are
     left out, and `omitted` counts them. A text of more than 200 characters (the message: 4,000) is
@@ -92,6 +94,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     outages: tuple[Outage, ...] = ()
     omitted: int = 0
     lag_bound: float | None = None
+    until: str | None = None
+    hold: float = 0.0
 
     @property
     def already_over(self) -> bool:
@@ -276,6 +280,8 @@ class RecordBuilder:
         open_outages: Iterable[OutageSpan] = (),
         lag_bound: float | None = None,
         title: str | None = None,
+        until: str | None = None,
+        hold: float = 0.0,
     ) -> Record:
         """Return the present record; `open_outages` are those that last.
 
@@ -319,6 +325,8 @@ class RecordBuilder:
             ]),
             omitted=self._omitted,
             lag_bound=None if lag_bound is None else round(lag_bound, 3),
+            until=until and shortened(until),
+            hold=hold,
         )  # fmt: skip
 
     def _appended(self, entries: tuple[_T, ...], entry: _T) -> tuple[_T, ...]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from .errors import UsageError
+from .unawaited import refuse_unawaited
 
 
 if TYPE_CHECKING:
@@ -271,6 +272,7 @@ def parse_reference(text: str) -> Reference:
     (X-Task-ID). Raises `UsageError`.
     """
     if not isinstance(text, str):
+        refuse_unawaited(text)
         raise UsageError(f"{text!r} is not a reference such as action:UID or crdb:ID")
     if (without_uid := _parse_without_uid(text.strip())) is not None:
         return without_uid

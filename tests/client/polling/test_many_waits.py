@@ -923,8 +923,8 @@ def test_other_event_loop() -> None:
             second.run_until_complete(used)
     waiting.cancel()
     first.run_until_complete(asyncio.wait([waiting]))
-    second.run_until_complete(scripted.poller.close())
     first.close()
+    second.run_until_complete(scripted.poller.close())
     second.close()
 
 

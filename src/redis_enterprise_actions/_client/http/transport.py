@@ -17,6 +17,7 @@ import aiohttp
 from aiohttp import hdrs
 from yarl import URL
 
+from redis_enterprise_actions._client.event_loop import HomeLoop
 from redis_enterprise_actions._client.wire.error_body import (
     FOREIGN_404,
     USE_API,
@@ -109,6 +110,7 @@ class Transport:
         session: aiohttp.ClientSession | None,
         request_timeout: float,
     ) -> None:
+        self.home = HomeLoop()
         self.nodes = nodes
         self.requests_sent = 0
         self.has_answered = False
@@ -117,7 +119,6 @@ class Transport:
         self._tls = tls
         self._external_session = session
         self._session: aiohttp.ClientSession | None = None  # the one in use, until `close`
-        self._loop: asyncio.AbstractEventLoop | None = None  # of that session
         self._closed = False
         self._polls_out: dict[int, tuple[URL, float]] = {}  # nodes and times, by number
         self._call_slots = asyncio.Semaphore(_CALLS)
@@ -242,6 +243,7 @@ class Transport:
 
         Without `headers` it needs a token.
         """
+        self.home.enter()
         loop, nodes, path = asyncio.get_running_loop(), self.nodes, request.path
         # The node to ask, after those that redirect to it.
         is_beside = gate is not None and bool(self._polls_out)
@@ -292,6 +294,7 @@ class Transport:
 
         Raises `ClusterUnreachable` without one, `UnreadableReply`, `ClientClosed`, `UsageError`.
         """
+        self.home.enter()
         problem: Exception
         result: int | str = "no reply"
         async with slots:
@@ -299,8 +302,8 @@ class Transport:
                 await gate.admit()
             loop = asyncio.get_running_loop()
             session, sent_at = self._session, loop.time()
-            if session is None or session.closed or self._loop is not loop:
-                session = self._open_session(loop)
+            if session is None or session.closed:
+                session = self._open_session()
             self.requests_sent += 1
             number = self.requests_sent
             if gate is not None:
@@ -478,7 +481,7 @@ class Transport:
             total = min(total, max(_MIN_TIMEOUT, total / len(self.nodes.urls)))
         return _timeout(total)
 
-    def _open_session(self, loop: asyncio.AbstractEventLoop) -> aiohttp.ClientSession:
+    def _open_session(self) -> aiohttp.ClientSession:
         """Return the given session or, for the first request, a new one."""
         session = self._external_session or self._session
         if self._closed or (session is not None and session.closed):
@@ -492,9 +495,7 @@ class Transport:
                 headers=_HEADERS,
                 cookie_jar=aiohttp.DummyCookieJar(),
             )
-        elif session is not self._external_session and self._loop is not loop:
-            raise UsageError("the client belongs to the event loop that it was first used in")
-        self._session, self._loop = session, loop
+        self._session = session
         return session
 
 

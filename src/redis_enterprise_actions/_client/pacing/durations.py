@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Final, TypeAlias, TypeGuard
 
 from redis_enterprise_actions._model.errors import UsageError
+from redis_enterprise_actions._model.unawaited import refuse_unawaited
 
 
 Duration: TypeAlias = float | timedelta | str
@@ -74,6 +75,7 @@ def seconds(value: Duration | None, name: str) -> float:
         return number
     if is_duration(number):
         return float(number)
+    refuse_unawaited(value)
     raise UsageError(
         f'{name}={value!r:.100} is not a duration: seconds, a timedelta, or text such as "30m"'
     )

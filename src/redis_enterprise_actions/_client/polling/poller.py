@@ -20,6 +20,7 @@ from itertools import count
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
+from redis_enterprise_actions._client.event_loop import HomeLoop
 from redis_enterprise_actions._client.pacing.rate_limit import PollGate, RateLimiter
 from redis_enterprise_actions._client.pacing.schedules import TICK
 from redis_enterprise_actions._model.action import Action, AmbiguousAnswer
@@ -28,7 +29,6 @@ from redis_enterprise_actions._model.errors import (
     ClusterUnreachable,
     RedisActionsError,
     RequestError,
-    UsageError,
 )
 from redis_enterprise_actions._model.text import duration_text, one_line
 
@@ -58,7 +58,6 @@ _HELD_UP: Final = 0.5  # seconds; a timer that is later shows that the process s
 _RECENT: Final = 60.0  # seconds since an answer of any node; the longest rest
 _OUTAGE_FAILURES: Final = 2  # failures in a row; a single one is no outage of the cluster
 _SPARE_LIMITS: Final = 64  # entries of the heap of limits that may be void
-_OTHER_LOOP: Final = "the client belongs to the event loop that it was first used in"
 
 
 class _Request:
@@ -115,7 +114,14 @@ class Poller:
 
     _clock: Callable[[], float]  # that of the event loop, from the first waiter on
 
-    def __init__(self, sources: Mapping[ListKind, StatusSource], cluster: Cluster) -> None:
+    def __init__(
+        self,
+        sources: Mapping[ListKind, StatusSource],
+        cluster: Cluster,
+        home: HomeLoop | None = None,
+    ) -> None:
+        self.home = home or HomeLoop()
+        self.context = Context()  # of which each task of the poll loop gets a copy
         self._cluster = cluster
         self._registry = WaiterRegistry(sources)
         self._rate_limiter = RateLimiter()
@@ -148,8 +154,7 @@ class Poller:
         loop = asyncio.get_running_loop()
         if self._closed:
             raise ClientClosed
-        if self._loop not in {None, loop}:
-            raise UsageError(_OTHER_LOOP)
+        self.home.enter()
         self._loop, self._clock = loop, loop.time
         now, state = loop.time(), waiter.state
         waiter.future = loop.create_future()
@@ -165,7 +170,8 @@ class Poller:
         self._set_limit(waiter, now)
         if self._task is None or self._task.done():
             # The loop serves all waiters, so it does not run in the context of the first one.
-            self._task = loop.create_task(self._run(), name="poll loop", context=Context())
+            context = self.context.copy()
+            self._task = loop.create_task(self._run(), name="poll loop", context=context)
             return
         out = self._due
         if out is not None and self._beside_task is None and now >= out.began + _SLOW - TICK:
@@ -202,10 +208,15 @@ class Poller:
             self._leavers.discard(leaver)
 
     async def close(self) -> None:
-        """End all waits with `ClientClosed`, and those that begin later."""
-        if self._registry.count and self._loop is not asyncio.get_running_loop():
-            raise UsageError(_OTHER_LOOP)
+        """End all waits with `ClientClosed`, and those that begin later.
+
+        Waits in an event loop that is closed have ended with it. Raises `UsageError` in another
+        loop than that of the waits, unless that is closed.
+        """
+        self.home.leave()
         self._closed = True
+        if self._loop is not None and self._loop.is_closed():
+            return
         for waiter in self._registry:
             self._end(waiter, ClientClosed())
         await self.drain()
@@ -284,7 +295,7 @@ class Poller:
             self._sleep.end()
         elif self._beside_task is None:
             self._beside_task = asyncio.get_running_loop().create_task(
-                self._run_beside(), name="poll beside", context=Context()
+                self._run_beside(), name="poll beside", context=self.context.copy()
             )
         elif self._beside is None:
             self._beside_sleep.end()

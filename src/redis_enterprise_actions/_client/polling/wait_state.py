@@ -619,7 +619,20 @@ class WaitState:
             open_outages=[outage.to_span(since=self.began) for outage in self.outages],
             lag_bound=self._lag_bound,
             title=self._title,
+            until=self._until,
+            hold=self._limits.hold,
         )
+
+    @property
+    def _until(self) -> str | None:
+        """The goal of the wait; None for the end of the work."""
+        if self._goal is None:
+            condition = self.ref.condition
+            return None if condition is None else condition.value
+        is_reached = self._goal.is_reached
+        # Not its `repr`: that of a functools.partial shows arguments, which may be secrets.
+        name = getattr(is_reached, "__qualname__", type(is_reached).__name__)
+        return self._goal.name or name
 
     @property
     def _title(self) -> str | None:

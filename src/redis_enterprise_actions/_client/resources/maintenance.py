@@ -100,6 +100,7 @@ class MaintenanceGuard:
         No other check of this client takes place meanwhile. For a while afterwards, the node counts
         although no list may show it yet.
         """
+        self._parts.poller.home.check()
         clock = asyncio.get_running_loop().time
         async with self._checking:
             await self.check(node_uid, frozenset(), outage_timeout)
@@ -156,6 +157,7 @@ class MaintenanceGuard:
         self, node_uid: int, calls: MaintenanceCalls, *, ignored: frozenset[int], is_checked: bool
     ) -> AsyncGenerator[FinishedAction]:
         """Keep a node in maintenance; see `Nodes.maintenance`."""
+        self._parts.poller.home.check()
         async with self._checking:
             if is_checked:
                 await self.check(node_uid, ignored, calls.outage_timeout)

@@ -6,6 +6,7 @@ from functools import partial
 from types import NoneType
 from typing import TYPE_CHECKING
 
+from redis_enterprise_actions._client.asynchronous import AsyncContext
 from redis_enterprise_actions._client.pacing.durations import (
     DEFAULT_OUTAGE_TIMEOUT,
     NOT_FOUND_GRACE,
@@ -95,7 +96,8 @@ class Nodes(Resource):
             timeout=seconds(timeout, "timeout"),
             outage_timeout=outage,
         )
-        return self._guard.keep(node_uid, calls, ignored=ignored, is_checked=check)
+        kept = self._guard.keep(node_uid, calls, ignored=ignored, is_checked=check)
+        return AsyncContext(kept)
 
     async def maintenance_on(
         self,

@@ -18,6 +18,7 @@ from redis_enterprise_actions._client.sources.paths import quoted_uid
 from redis_enterprise_actions._model.errors import UsageError
 from redis_enterprise_actions._model.reference import Reference, ReferenceKind
 from redis_enterprise_actions._model.secret import Secret
+from redis_enterprise_actions._model.unawaited import refuse_unawaited
 
 from .calls import OTHER_CALL, CallRule, Follow, find_rule
 
@@ -205,8 +206,10 @@ def is_dry_run(rule: CallRule, json: object, params: Mapping[str, object] | None
 def _encode_query(params: Mapping[str, object] | None) -> str:
     if params is None:
         return ""
+    refuse_unawaited(params)
     if not isinstance(params, Mapping):
         raise UsageError("params= is not a mapping of names to values")
+    refuse_unawaited(*params.values())
     texts = {
         str(key): str(value).lower() if isinstance(value, bool) else str(value)
         for key, value in params.items()
@@ -229,6 +232,9 @@ def _encode_body(method: str, json: object) -> tuple[Secret | None, object]:
         return Secret(body.decode()), msgspec.json.decode(body)
     except (TypeError, ValueError, RecursionError):
         pass
+    refuse_unawaited(json)
+    if isinstance(json, Mapping):
+        refuse_unawaited(*cast("Mapping[str, object]", json).values())
     # Not in the handler: a UnicodeEncodeError as the context would hold the body.
     raise UsageError("json= cannot be encoded as JSON")
 
