@@ -153,8 +153,7 @@ class _Run(Generic[_T]):
 
     def _begin(self) -> None:
         if not self._is_cancelled:
-            self._task = self._thread.loop.create_task(self._follow())
-            self._thread.keep(self._task)
+            self._task = self._thread.create_task(self._follow())
             self._task.add_done_callback(self._end)
 
     async def _follow(self) -> None:
@@ -163,8 +162,7 @@ class _Run(Generic[_T]):
         except BaseException as error:  # noqa: BLE001 - a SystemExit would end the loop
             self._error = error
 
-    def _end(self, task: asyncio.Task[None]) -> None:
-        self._thread.drop(task)
+    def _end(self, _: asyncio.Task[None]) -> None:
         if self._thread.is_serving:  # at the end of the process, nobody is told
             self._inbox.put(None)
 

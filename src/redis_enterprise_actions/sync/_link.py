@@ -56,7 +56,7 @@ class Link:
             if self._thread is not thread:
                 if self._thread is not None:  # in the child of a fork
                     self._client = self._made_again()
-                thread.keep(self._client)
+                thread.keep(self._client, self._client.aclose)
                 self._thread = thread
             return thread, self._client
 
@@ -139,9 +139,9 @@ class Link:
         if thread is None or self._is_closed or not thread.is_serving:
             return
         client = self._client
-        warnings.warn(f"unclosed {client!r}", ResourceWarning, source=self, stacklevel=2)
         thread.run_soon(client.aclose)
         thread.drop(client)
+        warnings.warn(f"unclosed {client!r}", ResourceWarning, source=self, stacklevel=2)
 
 
 class Work(Generic[_R_co]):
@@ -177,7 +177,7 @@ def _steps(
 ) -> Generator[Action, None, None]:
     """Yield what an asynchronous generator yields; close it at the end."""
     thread = caller.thread
-    thread.keep(updates)
+    thread.keep(updates, updates.aclose)
 
     async def step() -> Action | None:
         return await anext(updates, None)
@@ -208,8 +208,10 @@ class _Context(AbstractContextManager[_T]):
         self._manager = manager
 
     def __enter__(self) -> _T:
-        self._caller.thread.keep(self._manager)
-        return self._caller.run(self._manager.__aenter__, patience=math.inf)
+        manager = self._manager
+        entered = self._caller.run(manager.__aenter__, patience=math.inf)
+        self._caller.thread.keep(manager, lambda: manager.__aexit__(None, None, None))
+        return entered
 
     def __exit__(
         self,

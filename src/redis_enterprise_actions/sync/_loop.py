@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from redis_enterprise_actions import ActionsClient, ClientClosed, UsageError
+from redis_enterprise_actions import ClientClosed, UsageError
 
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     _P = ParamSpec("_P")
     _Args = TypeVarTuple("_Args")
+    _End = Callable[[], Coroutine[object, object, object]]
 
 _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
@@ -46,7 +47,8 @@ class LoopThread:
         self.loop = _new_loop()
         self.is_serving = True  # False once the process ends, and in the child of a fork
         self.is_of_parent = False  # True in the child of a fork
-        self._kept: set[object] = set()
+        self._kept: dict[object, _End] = {}
+        self._tasks: set[asyncio.Task[object]] = set()
         self._is_stopping = False
         name = "redis-enterprise-actions"
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -63,13 +65,20 @@ class LoopThread:
                 raise ClientClosed from error
             raise
 
-    def keep(self, thing: object) -> None:
-        """Keep an object of the loop until `drop`."""
-        self._kept.add(thing)
+    def keep(self, thing: object, end: _End) -> None:
+        """Keep an object of the loop until `drop`; `end` ends it at the end of the process."""
+        self._kept[thing] = end
 
     def drop(self, thing: object) -> None:
         """Forget an object that has ended."""
-        self._kept.discard(thing)
+        self._kept.pop(thing, None)
+
+    def create_task(self, coroutine: Coroutine[object, object, _T]) -> asyncio.Task[_T]:
+        """Return a task for a coroutine, on the loop."""
+        task = self.loop.create_task(coroutine)
+        self._tasks.add(task)  # the loop has weak references only
+        task.add_done_callback(self._tasks.discard)
+        return task
 
     def check_thread(self) -> None:
         """Raise `UsageError` in the thread of the loop, which must not wait for itself."""
@@ -97,16 +106,10 @@ class LoopThread:
         except RuntimeError:  # the process has ended the loop meanwhile
             raise ClientClosed from None
 
-    def run_soon(self, coroutine: Callable[[], Coroutine[object, object, object]]) -> None:
+    def run_soon(self, coroutine: _End) -> None:
         """Run a coroutine on the loop, without waiting for it."""
-
-        def begin() -> None:
-            task = self.loop.create_task(coroutine())
-            self.keep(task)
-            task.add_done_callback(self.drop)
-
-        with suppress(ClientClosed):
-            self.submit(begin)
+        with suppress(ClientClosed, UsageError):
+            self.submit(lambda: self.create_task(coroutine()))
 
     def stop(self) -> None:
         """End the thread. Calls of other threads get no answer any more, nor an error."""
@@ -115,15 +118,16 @@ class LoopThread:
         self._thread.join(2 * _EXIT_LIMIT)
 
     async def _end(self) -> None:
-        """Cancel all tasks, and close all clients; then stop the loop."""
+        """Cancel all tasks, and end what is kept, the latest first; then stop the loop."""
         tasks = asyncio.all_tasks() - {asyncio.current_task()}
         for task in tasks:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks, timeout=_EXIT_LIMIT)
-        for each in [each for each in self._kept if isinstance(each, ActionsClient)]:
-            await each.aclose()
-        await self.loop.shutdown_asyncgens()
+        for end in [*reversed(self._kept.values())]:
+            ending = asyncio.create_task(_quietly(end))
+            tasks.add(ending)
+            await asyncio.wait([ending], timeout=_EXIT_LIMIT)
         if all(task.done() for task in tasks):  # others are left alone, until the process has ended
             self._is_stopping = True
             self.loop.stop()
@@ -135,6 +139,12 @@ class LoopThread:
             except BaseException:  # noqa: BLE001 - a SystemExit of a function of the caller; all others go on
                 _log.exception("a function that was called on the event loop has failed")
         self.loop.close()
+
+
+async def _quietly(end: _End) -> None:
+    """End something. Its error has no caller any more; what matters of it is in the log."""
+    with suppress(Exception):
+        await end()
 
 
 class _DaemonThreads(ThreadPoolExecutor):
@@ -221,6 +231,11 @@ def _stop() -> None:
         thread.stop()
 
 
+def _register_at_fork() -> None:
+    register = getattr(os, "register_at_fork", None)
+    if register is not None:  # Windows has no fork
+        register(after_in_child=_forget_parent)
+
+
 atexit.register(_stop)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_parent)
+_register_at_fork()
