@@ -59,7 +59,7 @@ SOURCES: Final = (
 RESOURCES: Final = tuple(source.name for source in SOURCES if "." in source.target)
 
 TYPES: Final = (
-    (r"\bAsyncGenerator\[", "Generator["),
+    (r"\bAsyncGenerator\[(\w+), None\]", r"Generator[\1, None, None]"),
     (r"\bAbstractAsyncContextManager\[", "AbstractContextManager["),
     (r"\bAsyncIterator\[", "Iterator["),
 )
@@ -411,13 +411,35 @@ def _imports(places: dict[str, set[str]]) -> list[str]:
 def typing_api() -> str:
     """Return `typing_api_sync.py`, not formatted yet."""
     text = (TESTS / "typing_api.py").read_text("utf-8")
+    ours, fake = text.split("async def fake_api")
     for old, new in _TYPING:
-        assert old in text, old
-        text = text.replace(old, new)
-    return text
+        ours, count = re.subn(old, new, ours)
+        assert count, f"{old} is not in typing_api.py"
+    return f"{ours}async def fake_api{fake}"
 
 
-_TYPING: Final[tuple[tuple[str, str], ...]] = ()
+_TYPING: Final = (
+    (
+        r"^.*\n",
+        '"""`typing_api.py` for the synchronous client, written by `python -m '
+        'tests.sync_classes`."""\n',
+    ),
+    (r"import asyncio\n", ""),
+    (r"from redis_enterprise_actions import", "from redis_enterprise_actions.sync import"),
+    # What the synchronous client has no need of, or no place for.
+    (r"async def show_async(?:.*\n)+?\n\n", ""),
+    (r"show_async", "show"),
+    (r"task = asyncio.create_task\((.*)\)\n    assert_type\(await task", r"assert_type(\1"),
+    (r"await asyncio.create_task\(coming\)", "coming"),
+    (r"assert_type\(await operation, FinishedAction\)\n    ", ""),
+    # The rest is grammar.
+    (r"AsyncGenerator\[Action, None\]", "Generator[Action, None, None]"),
+    (r"Async(Generator|Iterator|ContextManager)", r"\1"),
+    (r"anext\(", "next("),
+    (r"aclose", "close"),
+    (r"\(await (client\.\w+\.\w+\([^()]*(?:\{[^{}]*\})?\))\)\.", r"\1."),
+    (r"\b(?:await|async) ", ""),
+)
 
 
 def write() -> None:
@@ -426,6 +448,8 @@ def write() -> None:
     for name, text in modules().items():
         files.append(TARGET / f"{name}.py")
         files[-1].write_text(text, "utf-8")
+    files.append(TESTS / "typing_api_sync.py")
+    files[-1].write_text(typing_api(), "utf-8")
     subprocess.run(["ruff", "check", "--quiet", "--fix", "--select", "I", *files], check=True)
     subprocess.run(["ruff", "format", "--quiet", *files], check=True)
 

@@ -337,7 +337,7 @@ class ActionsClient:
         hold: Duration = 0.0,
         until: Until | None = None,
         recorder: Recorder | None = None,
-    ) -> Generator[Action, None]:
+    ) -> Generator[Action, None, None]:
         """Iterate over the life of an action: the first answer, each change, and the end.
 
         Takes the arguments of `wait_for_action` and raises what it raises, but yields an action

@@ -112,8 +112,7 @@ class Link:
 
     def observe(self, observer: Observer) -> None:
         """Call an observer for each wait from now on, also in children of this process."""
-        if callable(observer):
-            check_plain(observer, "observer")
+        check_plain(observer, "observer")
         self._client.observe(observer)
         self._observers.append(observer)
 

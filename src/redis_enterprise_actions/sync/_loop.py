@@ -59,9 +59,11 @@ class LoopThread:
             self._thread.start()
         except BaseException as error:
             self._is_stopping = True
-            self.loop.call_soon_threadsafe(self.loop.stop)  # it may have started
-            if isinstance(error, RuntimeError):
+            if self._thread.is_alive():
+                self.loop.call_soon_threadsafe(self.loop.stop)
+            else:
                 self.loop.close()
+            if isinstance(error, RuntimeError):
                 raise ClientClosed from error
             raise
 

@@ -131,7 +131,7 @@ class Operation(Generic[_R_co]):
         hold: Duration = 0.0,
         until: Until | None = None,
         recorder: Recorder | None = None,
-    ) -> Generator[Action, None]:
+    ) -> Generator[Action, None, None]:
         """Iterate over the life of the work: the first answer, each change, and any end.
 
         Takes the arguments of `wait`, and raises what it raises, but yields an action that failed,
