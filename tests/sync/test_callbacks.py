@@ -7,7 +7,7 @@ import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -18,6 +18,7 @@ from redis_enterprise_actions.sync import (
     UsageError,
     WaitTimeout,
 )
+from redis_enterprise_actions.sync._caller import _answer
 from redis_enterprise_actions.testing import Plan
 
 
@@ -169,16 +170,16 @@ def test_coroutine_functions(
     client: ActionsClient, argument: str, function: Callable[[Action], object]
 ) -> None:
     """A coroutine function is refused, with the cure, before anything is sent."""
-    message = f"^{argument}= is a coroutine function: the synchronous client takes plain functions"
+    message = rf"^{argument}= is a coroutine function: the synchronous client takes plain functions"
     with pytest.raises(UsageError, match=message):
         client.wait_for_action("a1", **{argument: function})  # type: ignore[arg-type]
 
 
 def test_other_coroutine_functions(client: ActionsClient) -> None:
     """So is one that is an observer or a token function."""
-    with pytest.raises(UsageError, match="^observer= is a coroutine function"):
+    with pytest.raises(UsageError, match=r"^observer= is a coroutine function"):
         client.observe(coroutine_function)  # type: ignore[arg-type]
-    with pytest.raises(UsageError, match="^token= is a coroutine function"):
+    with pytest.raises(UsageError, match=r"^token= is a coroutine function"):
         ActionsClient("http://n1", token=coroutine_function)  # type: ignore[arg-type]
 
 
@@ -194,7 +195,7 @@ def test_awaitable_results(
     client: ActionsClient, threaded: ThreadedCluster, result: Callable[[Action], object]
 ) -> None:
     """A function that returns what nothing would await is an error."""
-    with pytest.raises(UsageError, match="^on_progress= returned an awaitable: "):
+    with pytest.raises(UsageError, match=r"^on_progress= returned an awaitable: "):
         client.wait_for_action(threaded.add(plan=LONG), on_progress=lambda action: result(action))
 
 
@@ -246,8 +247,6 @@ def test_schedule_that_ends_the_loop(
 
 def test_result_that_comes_late(client: ActionsClient, threaded: ThreadedCluster) -> None:
     """A result of a callback whose wait was cancelled meanwhile is dropped."""
-    from redis_enterprise_actions.sync._caller import _answer  # noqa: PLC0415
-
     thread = client._link.use()[0]
     answer = thread.loop.create_future()
     answer.cancel()
@@ -255,4 +254,3 @@ def test_result_that_comes_late(client: ActionsClient, threaded: ThreadedCluster
     _answer(answer, "late", None)
 
     assert answer.cancelled()
-    assert cast("object", client.list_actions()) == []

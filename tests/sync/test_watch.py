@@ -106,9 +106,8 @@ def test_collected_in_the_thread_of_the_loop(
 
 def test_client_without_a_name(threaded: ThreadedCluster) -> None:
     """A client stays open as long as somebody iterates, or is in a context of its own."""
+    updates = ActionsClient.from_env().watch_action(threaded.add(plan=SHORT))
+    gc.collect()
+
     with pytest.warns(ResourceWarning, match="unclosed"):
-        updates = ActionsClient.from_env().watch_action(threaded.add(plan=SHORT))
-        gc.collect()
         assert [action.phase.terminal for action in updates][-1]
-        del updates
-        gc.collect()

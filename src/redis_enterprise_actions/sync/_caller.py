@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import sys
-import time
 from contextlib import suppress
 from contextvars import copy_context
 from queue import Empty, SimpleQueue
@@ -104,7 +103,7 @@ class _Run(Generic[_T]):
         """Begin, call the callbacks, and return the result."""
         try:
             self._thread.submit(self._begin, context=copy_context())
-            while (post := _next(self._inbox)) is not None:
+            while (post := self._next()) is not None:
                 self._call(post)
         except BaseException:
             self._cancel_and_wait(patience)
@@ -130,9 +129,20 @@ class _Run(Generic[_T]):
         """Cancel the coroutine, and return when it has ended."""
         with suppress(ClientClosed, UsageError, Empty):
             self._thread.submit(self._cancel)
-            ends_at = time.monotonic() + patience
-            while (post := _next(self._inbox, ends_at)) is not None:
+            ends_at = self._thread.loop.time() + patience
+            while (post := self._next(ends_at)) is not None:
                 self._thread.submit(post.answer.cancel)
+
+    def _next(self, ends_at: float = math.inf) -> _Post | None:
+        """Return the next message. Raises `Empty` if there is none until `ends_at`."""
+        clock = self._thread.loop.time
+        while True:
+            limit = min(ends_at - clock(), _LONGEST_WAIT)
+            try:
+                return self._inbox.get(timeout=None if limit == math.inf else max(limit, 0.0))
+            except Empty:
+                if clock() >= ends_at:
+                    raise
 
     def _result(self) -> _T:
         error, self._error = self._error, None
@@ -188,14 +198,3 @@ class _Run(Generic[_T]):
 def _answer(answer: Answer, result: object, error: Exception | None) -> None:
     if not answer.done():
         answer.set_result((result, error))
-
-
-def _next(inbox: SimpleQueue[_Post | None], ends_at: float = math.inf) -> _Post | None:
-    """Return the next message. Raises `Empty` if there is none until `ends_at`."""
-    while True:
-        limit = min(ends_at - time.monotonic(), _LONGEST_WAIT)
-        try:
-            return inbox.get(timeout=None if limit == math.inf else max(limit, 0.0))
-        except Empty:
-            if time.monotonic() >= ends_at:
-                raise
