@@ -90,7 +90,9 @@ def test_resources(client: ActionsClient, threaded: ThreadedCluster) -> None:
     threaded.do(lambda cluster: cluster.add_bdb(1, name="cache"))
     threaded.do(lambda cluster: cluster.plan("POST", "/v1/", SHORT, times=None))
 
-    assert repr(client.nodes) == "<Nodes>"
+    resources = [client.databases, client.nodes, client.cluster, client.shards, client.crdbs]
+    names = ["<Databases>", "<Nodes>", "<Cluster>", "<Shards>", "<Crdbs>"]
+    assert [repr(each) for each in resources] == names
     assert isinstance(client.nodes.get(1), Node)
     assert client.databases.names() == {1: "cache"}
     assert client.databases.find("none") is None
