@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
-from contextlib import asynccontextmanager
+import threading
+from contextlib import asynccontextmanager, contextmanager
+from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
-from redis_enterprise_actions import ActionsClient
+from redis_enterprise_actions import ActionsClient, sync
 from redis_enterprise_actions.testing import FakeCluster, Plan
 
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
 
 @asynccontextmanager
@@ -47,3 +50,35 @@ async def a_cluster(url: str | None = None) -> AsyncIterator[ActionsClient]:
         for method in ("POST", "PUT"):
             cluster.plan(method, "/v1/", Plan(duration=0.5), times=None)
         yield client
+
+
+@contextmanager
+def a_cluster_for_threads() -> Iterator[sync.ActionsClient]:
+    """Yield a synchronous client of your cluster, or of a fake one with two databases."""
+    if "REDIS_ENTERPRISE_URL" in os.environ:
+        with sync.ActionsClient.from_env() as client:
+            yield client
+        return
+    started: SimpleQueue[tuple[FakeCluster, asyncio.AbstractEventLoop, asyncio.Event]]
+    started = SimpleQueue()
+
+    async def serve() -> None:
+        async with FakeCluster() as cluster:
+            for uid in (1, 2):
+                cluster.add_bdb(uid)
+            cluster.plan("POST", "/v1/", Plan(duration=1), times=None)
+            end = asyncio.Event()
+            started.put((cluster, asyncio.get_running_loop(), end))
+            await end.wait()
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
+    thread.start()
+    cluster, loop, end = started.get()
+    try:
+        with sync.ActionsClient(
+            cluster.url, username=cluster.username, password=cluster.password
+        ) as client:
+            yield client
+    finally:
+        loop.call_soon_threadsafe(end.set)
+        thread.join()

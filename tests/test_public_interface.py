@@ -21,6 +21,7 @@ from redis_enterprise_actions import (
     Nodes,
     Operation,
     Shards,
+    sync,
 )
 
 
@@ -59,7 +60,20 @@ def described() -> list[str]:
     for name, method in public_methods().items():
         parameters = inspect.signature(method).parameters  # type: ignore[arg-type]
         lines.append(f"{name}({', '.join(each for each in parameters if each != 'self')})")
-    return sorted(lines)
+    return sorted([*lines, *described_sync()])
+
+
+def described_sync() -> list[str]:
+    """Return the same for the synchronous client."""
+    lines = [f"sync.{name}" for name in sync.__all__]
+    for kind in CLASSES:
+        twin = getattr(sync, kind.__name__)
+        for name, method in inspect.getmembers(twin, inspect.isroutine):
+            if not name.startswith("_"):
+                parameters = list(inspect.signature(method).parameters)
+                given = ", ".join(each for each in parameters if each != "self")
+                lines.append(f"sync.{kind.__name__}.{name}({given})")
+    return lines
 
 
 def test_names() -> None:

@@ -113,6 +113,7 @@ EXAMPLES = [
     ("rolling_upgrade", "all is upgraded"),
     ("move_data", "database 2 holds what database 1 held"),
     ("graceful_shutdown", "all is done"),
+    ("sync_deploy", "db1 and db2 are upgraded and available"),
 ]
 # They need orchestrators that only tests/engines has.
 ELSEWHERE = {"temporal_activity", "prefect_task"}

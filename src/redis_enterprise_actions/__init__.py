@@ -1,6 +1,6 @@
 """Await long-running actions on a Redis Software (Redis Enterprise) cluster until they are done.
 
-The names of `__all__` are the public interface, with the modules `otel`, `airflow` and `testing`.
+The names of `__all__` are the public interface, with `sync`, `otel`, `airflow` and `testing`.
 Each is loaded when it is first used (PEP 562), so that `redis-actions --help` loads no HTTP client.
 """
 

@@ -1,0 +1,1 @@
+"""Tests of `redis_enterprise_actions.sync`."""
