@@ -82,7 +82,18 @@ _WORDS: Final = (
     ("when a wait begins, in the context of the task that waits,", "when a wait begins, in the "
      "thread that serves all clients,\n        which it must not delay, and in the context of the "
      "thread that waits,"),
-    ("Close the client, and the session that it made.", "Close the client, and its connections."),
+    (
+        "Close the client, and the session that it made.\n\n        Waits that are still running, and "
+        "later calls, raise `ClientClosed`. Raises `UsageError` if\n        the client was used in "
+        "another event loop that is still open.",
+        "Close the client, and its connections.\n\n        Waits that are still running, and later "
+        "calls, raise `ClientClosed`.",
+    ),
+    ("do not run in the context of a task that waits", "do not run in the context of a thread that "
+     "waits"),
+    ("A function that is given as `token` sees the\n        variable when a poll needs a token.",
+     "A function that is given as `token` sees the\n        variable when a poll needs a token. In "
+     "the child of a fork, the variables are the same."),
     (
         "is called, and awaited if it returns an awaitable, with the first answer, each\n        "
         "change and the end",
@@ -117,6 +128,7 @@ _PLACES: Final = {
     ),
     "AbstractContextManager": "contextlib",
     "TracebackType": "types",
+    "Context": "contextvars",
     **dict.fromkeys(("Literal", "Self"), "typing"),
     "WaitBaseT": "tenacity.wait",
     "Until": "redis_enterprise_actions._client.goals",
@@ -311,6 +323,7 @@ _BODIES: Final = {
         "return f\"{type(self).__name__}({', '.join(map(repr, self.urls))})\""
     ),
     "ActionsClient.urls": "return self._link.urls",
+    "ActionsClient.poll_context": "return self._link.poll_context",
     "ActionsClient.observe": "self._link.observe(observer)",
     "ActionsClient.aclose": "self._link.close()",
     "ActionsClient.operation": (
@@ -393,7 +406,7 @@ def _names_at_runtime(tree: ast.Module) -> set[str]:
 def _imports(places: dict[str, set[str]]) -> list[str]:
     """Return import statements in three groups: other packages, this one, and this folder."""
     lines: list[str] = []
-    standard = {"collections.abc", "contextlib", "types", "typing"}
+    standard = {"collections.abc", "contextlib", "contextvars", "types", "typing"}
     groups = (
         standard,
         {"tenacity.wait", "typing_extensions"},

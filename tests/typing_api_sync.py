@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import AbstractContextManager
+from contextvars import Context
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, assert_type
 
@@ -288,6 +289,7 @@ def observe(client: ActionsClient, tracers: TracerProvider, meters: MeterProvide
     client.observe(begun)
     observer: Observer = begun
     client.observe(observer)
+    assert_type(client.poll_context, Context)
     assert_type(client.urls, tuple[str, ...])
     assert_type(instrument(client, tracer_provider=tracers, meter_provider=meters), ActionsClient)
     assert_type(instrument(ClientSubclass("https://n1")), ClientSubclass)
@@ -370,6 +372,7 @@ def records(client: ActionsClient, operation: Operation) -> None:
     record = action.record
     assert_type(record, Record)
     assert_type(record.lag_bound, float | None)
+    assert_type(record.until, str | None)
     assert_type(record.began, datetime)
     assert_type(record.evidence, Evidence | None)
     assert_type(record.outcome, Outcome)

@@ -27,6 +27,7 @@ from redis_enterprise_actions import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from contextvars import Context
 
     from opentelemetry.metrics import MeterProvider
     from opentelemetry.trace import Span, TracerProvider
@@ -45,6 +46,11 @@ class _Client(Protocol):
     @property
     def urls(self) -> tuple[str, ...]:
         """The URLs of the cluster's nodes."""
+        ...
+
+    @property
+    def poll_context(self) -> Context:
+        """The context variables that polls see."""
         ...
 
     def observe(self, observer: Observer, /) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import threading
 from concurrent.futures import CancelledError, Future
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 import pytest
@@ -248,6 +249,8 @@ def test_fork(threaded: ThreadedCluster, process: _Process) -> None:
     seen: list[str] = []
     client = ActionsClient.from_env()
     client.observe(lambda begun: seen.append(begun.ref) or (lambda ended: None))
+    variable: ContextVar[str] = ContextVar("variable", default="")
+    client.poll_context.run(variable.set, "of the parent")
     uid = threaded.add("delete_crdb", plan=SHORT)
     operation = client.operation(uid)
     assert operation.get().uid == uid
@@ -264,6 +267,7 @@ def test_fork(threaded: ThreadedCluster, process: _Process) -> None:
     child, own_client = client._link.use()
     assert child is not parent
     assert own_client is not its_client
+    assert client.poll_context.run(variable.get) == "of the parent"
     assert seen[-1] == f"action:{uid}"
     with pytest.raises(UsageError, match=r"^this was begun before a fork"):
         next(updates)

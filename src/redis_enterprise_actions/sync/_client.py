@@ -24,6 +24,7 @@ from ._shards import Shards
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+    from contextvars import Context
     from types import TracebackType
     from typing import Literal, Self
 
@@ -216,6 +217,17 @@ class ActionsClient:
     def urls(self) -> tuple[str, ...]:
         """The URLs of the cluster's nodes, as the client was given them."""
         return self._link.urls
+
+    @property
+    def poll_context(self) -> Context:
+        """The context variables that polls see: none, unless you set some in this context.
+
+        Polls serve all waits of the client, so they do not run in the context of a thread that
+        waits. `client.poll_context.run(variable.set, value)` sets a variable for the polls of waits
+        that begin while no other wait is under way. A function that is given as `token` sees the
+        variable when a poll needs a token. In the child of a fork, the variables are the same.
+        """
+        return self._link.poll_context
 
     def observe(self, observer: Observer) -> None:
         """Call `observer` for each wait that begins on this client from now on.

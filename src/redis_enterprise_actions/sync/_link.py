@@ -19,6 +19,7 @@ from ._loop import loop_thread, process_lock
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable
     from contextlib import AbstractAsyncContextManager
+    from contextvars import Context
     from types import TracebackType
 
     from redis_enterprise_actions import Action, Observer, Operation, OperationResult
@@ -46,6 +47,11 @@ class Link:
     def urls(self) -> tuple[str, ...]:
         """The URLs of the cluster's nodes."""
         return self._client.urls
+
+    @property
+    def poll_context(self) -> Context:
+        """The context variables that polls see."""
+        return self._client.poll_context
 
     def use(self) -> tuple[LoopThread, ActionsClient]:
         """Return the thread and the asynchronous client of this process. Raises `ClientClosed`."""
@@ -129,6 +135,8 @@ class Link:
 
     def _made_again(self) -> ActionsClient:
         client = self._make()
+        for variable, value in self._client.poll_context.items():
+            client.poll_context.run(variable.set, value)
         for observer in self._observers:
             client.observe(observer)
         return client
