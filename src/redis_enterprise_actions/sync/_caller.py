@@ -60,6 +60,14 @@ class Caller:
         self._run = cast("_Run[object]", run)
         return run.wait(patience)
 
+    def end(self, function: Callable[[], Awaitable[object]]) -> None:
+        """Let a coroutine on the loop end something, and wait for that a while.
+
+        The garbage collector may do so, in a thread that holds locks that the loop needs.
+        """
+        with suppress(Empty):
+            _Run(self.thread, function).wait(0.0, limit=_PATIENCE)
+
     def callback(
         self, function: Callable[[Action], object] | None, argument: str
     ) -> Callable[[Action], object] | None:
@@ -99,11 +107,12 @@ class _Run(Generic[_T]):
 
     # --- in the thread that waits ---------------------------------------------------------------
 
-    def wait(self, patience: float) -> _T:
-        """Begin, call the callbacks, and return the result."""
+    def wait(self, patience: float, *, limit: float = math.inf) -> _T:
+        """Begin, call the callbacks, and return the result. Raises `Empty` after `limit`."""
+        ends_at = self._thread.loop.time() + limit
         try:
             self._thread.submit(self._begin, context=copy_context())
-            while (post := self._next()) is not None:
+            while (post := self._next(ends_at)) is not None:
                 self._call(post)
         except BaseException:
             self._cancel_and_wait(patience)
