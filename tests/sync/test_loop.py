@@ -117,6 +117,7 @@ def test_end_of_the_process(
     with pytest.raises(ClientClosed):
         thread.submit(print)
     thread.is_serving = False
+    thread.run_soon(client._link._client.aclose)  # as the garbage collector may
     updates.close()
     client.close()
     _loop._stop()

@@ -157,7 +157,7 @@ def test_threads_that_are_no_daemons_end_first(threaded: ThreadedCluster) -> Non
         client = ActionsClient.from_env()
         def wait(uid):
             status = client.wait_for_action(uid).status
-            os.write(1, f"{status}\n".encode())  # as one piece
+            os.write(1, f"{status}\\n".encode())  # as one piece
         for uid in uids:
             threading.Thread(target=wait, args=(uid,)).start()
     """
@@ -259,7 +259,7 @@ def test_uncaught_interrupt(threaded: ThreadedCluster) -> None:
     assert exit_code == -signal.SIGINT
     assert errors.splitlines()[-1] == "KeyboardInterrupt"
     assert errors.count("Traceback") == 1
-    assert len(errors.splitlines()) < 25
+    assert errors.count('File "') < 9
 
 
 @POSIX
