@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from tests.threaded_cluster import ThreadedCluster
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def process(monkeypatch: pytest.MonkeyPatch) -> Iterator[_Process]:
     """Return the state of a process that has not used the client yet; end its thread."""
     mine = _loop._Process()
     monkeypatch.setattr(_loop, "_process", mine)
     yield mine
     for state in {mine, _loop._process}:
-        if state.thread is not None:
+        if state.thread is not None and state.thread._thread.is_alive():
             state.thread.stop()
             assert not state.thread._thread.is_alive()
     assert threading.active_count() < 50

@@ -15,6 +15,7 @@ from redis_enterprise_actions.sync import (
     Action,
     ActionFailed,
     ActionsClient,
+    ClientClosed,
     UsageError,
     WaitTimeout,
 )
@@ -145,6 +146,15 @@ def test_interruption(
         client.wait_for_actions([threaded.add(plan=LONG) for _ in range(2)], on_progress=interrupt)
 
     assert len(client.list_actions()) == 2
+
+
+def test_callback_that_closes(threaded: ThreadedCluster) -> None:
+    """A callback may close the client, which ends its own wait."""
+    with (
+        ActionsClient.from_env() as client,
+        pytest.raises(ClientClosed),
+    ):
+        client.wait_for_action(threaded.add(plan=LONG), on_progress=lambda _: client.close())
 
 
 async def coroutine_function(_: Action) -> None:

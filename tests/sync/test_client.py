@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import contextvars
 import gc
 import json
@@ -15,8 +16,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 import redis_enterprise_actions as asynchronous
+from redis_enterprise_actions.otel import instrument
 from redis_enterprise_actions.sync import (
     ActionAborted,
     ActionCancelled,
@@ -298,6 +303,54 @@ def test_context(client: ActionsClient, threaded: ThreadedCluster) -> None:
     client.wait_for_action(threaded.add(plan=SHORT))
 
     assert seen == [("mine", "redis-enterprise-actions"), ("mine", "completed")]
+
+
+def test_no_garbage(client: ActionsClient, threaded: ThreadedCluster) -> None:
+    """Neither calls nor errors leave cycles for the garbage collector."""
+    uid = threaded.add(plan=SHORT)
+
+    def calls() -> None:
+        client.wait_for_action(uid, on_progress=lambda _: None)
+        with contextlib.suppress(ActionNotFound):
+            client.wait_for_action("a1", not_found_grace=0)
+        with contextlib.suppress(KeyError):
+            client.wait_for_action(uid, on_progress=lambda _: {}["mine"])
+
+    calls()
+    gc.collect()
+    gc.disable()
+    try:
+        calls()
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        gc.collect()
+        left = [each for each in gc.garbage if type(each).__module__.startswith("redis_")]
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+
+    assert left == []
+
+
+def test_telemetry(client: ActionsClient, threaded: ThreadedCluster) -> None:
+    """The span that is current in the thread that waits is the parent of that of the wait."""
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    assert instrument(client, tracer_provider=provider) is client
+
+    def wait(name: str) -> None:
+        with provider.get_tracer("test").start_as_current_span(name):
+            client.wait_for_action(threaded.add(plan=SHORT))
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(wait, ["first", "second"]))
+
+    spans = exporter.get_finished_spans()
+    names = {span.context.span_id: span.name for span in spans if span.context is not None}
+    parents = [names[span.parent.span_id] for span in spans if span.parent is not None]
+    assert sorted(parents) == ["first", "second"]
+    assert sorted(names.values()) == ["first", "second", "wait action", "wait action"]
 
 
 def test_recorder(client: ActionsClient, threaded: ThreadedCluster) -> None:

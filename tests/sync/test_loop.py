@@ -118,6 +118,7 @@ def test_end_of_the_process(
     with pytest.raises(ClientClosed):
         thread.submit(print)
     thread.is_serving = False
+    thread.run_soon(client._link._client.aclose)  # as the garbage collector may
     updates.close()
     client.close()
     _loop._stop()
@@ -152,6 +153,57 @@ def test_end_that_takes_too_long(
     thread.loop.call_soon_threadsafe(thread.loop.stop)
     thread._thread.join(10)
     assert not thread._thread.is_alive()
+
+
+def test_daemon_threads_at_the_end(process: _Process, client: ActionsClient) -> None:
+    """A call of a daemon thread at the end of the process does not return, nor raise."""
+    client.list_actions()
+    _loop._stop()
+    told: list[object] = []
+
+    def call() -> None:
+        try:
+            told.append(client.list_actions())
+        except ClientClosed as error:
+            told.append(error)
+
+    daemon = threading.Thread(target=call, daemon=True)
+    daemon.start()
+    other = threading.Thread(target=call)
+    other.start()
+    other.join()
+    daemon.join(0.2)
+
+    assert [type(each) for each in told] == [ClientClosed]
+    assert daemon.is_alive()
+
+
+def test_end_while_a_call_begins(process: _Process, threaded: ThreadedCluster) -> None:
+    """A call that comes between the end of the process and that of the loop is refused."""
+    client = ActionsClient.from_env()
+    check, process.has_ended = _loop.has_process_ended, True
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(ClientClosed):
+        assert check()
+        patch.setattr("redis_enterprise_actions.sync._link.has_process_ended", lambda: False)
+        client.list_actions()
+    process.has_ended = False
+    client.close()
+
+
+def test_iterator_that_does_not_end(
+    client: ActionsClient, threaded: ThreadedCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The garbage collector does not wait for the loop for ever: it may hold what that needs."""
+    monkeypatch.setattr(_caller_module, "_PATIENCE", 0.1)
+    updates = client.watch_action(threaded.add(plan=LONG))
+    next(updates)
+    gate = threading.Event()
+    client._link.use()[0].submit(gate.wait, 30)
+
+    updates.close()
+
+    gate.set()
+    wait_for(lambda: len(client._link.use()[0]._kept) == 1)
 
 
 def test_executor() -> None:

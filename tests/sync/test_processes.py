@@ -41,6 +41,11 @@ def either(
     threaded.stop()
 
 
+def asked_for(threaded: ThreadedCluster, plan: Plan) -> str:
+    """Return an action that begins when the program first asks for it, however late it starts."""
+    return threaded.do(lambda cluster: cluster.add_action("SMUpdateBDB", plan, when_asked_for=True))
+
+
 ENDS = {
     "closed": """
         with ActionsClient.from_env() as client:
@@ -56,9 +61,28 @@ ENDS = {
     "daemon threads wait": """
         client = ActionsClient.from_env()
         for uid in uids:
-            arguments = {"on_progress": ready}
             waiting = lambda: client.wait_for_action(uid, on_progress=ready)
             threading.Thread(target=waiting, daemon=True).start()
+        is_ready.wait(30)
+    """,
+    "daemon threads call again and again": """
+        client = ActionsClient.from_env()
+        def call():
+            while True:
+                ready(client.list_actions())
+        for _ in range(5):
+            threading.Thread(target=call, daemon=True).start()
+        is_ready.wait(30)
+    """,
+    "a callback of a daemon thread blocks": """
+        client = ActionsClient.from_env()
+        def callback(action):
+            ready(action)
+            time.sleep(0.2)
+        def wait():
+            while True:
+                client.wait_for_action(uids[0], until="progress=0", on_progress=callback)
+        threading.Thread(target=wait, daemon=True).start()
         is_ready.wait(30)
     """,
     "daemon threads iterate": """
@@ -118,12 +142,22 @@ def test_nothing_is_left_at_exit(threaded: ThreadedCluster, code: str) -> None:
     assert (code_, errors) == (0, "")
 
 
+@pytest.mark.parametrize("name", ["closed", "not closed", "daemon threads wait"])
+def test_nothing_is_left_of_tls(either: ThreadedCluster, name: str) -> None:
+    """Nor do connections with TLS."""
+    with Program(either, ENDS[name], either.add(plan=LONG)) as program:
+        code, _, errors = program.end(30)
+
+    assert (code, errors) == (0, "")
+
+
 def test_threads_that_are_no_daemons_end_first(threaded: ThreadedCluster) -> None:
     """A process waits for its threads, and their waits go on to their end meanwhile."""
     code = """
         client = ActionsClient.from_env()
         def wait(uid):
-            print(client.wait_for_action(uid).status, flush=True)
+            status = client.wait_for_action(uid).status
+            os.write(1, f"{status}\\n".encode())  # as one piece
         for uid in uids:
             threading.Thread(target=wait, args=(uid,)).start()
     """
@@ -225,7 +259,7 @@ def test_uncaught_interrupt(threaded: ThreadedCluster) -> None:
     assert exit_code == -signal.SIGINT
     assert errors.splitlines()[-1] == "KeyboardInterrupt"
     assert errors.count("Traceback") == 1
-    assert len(errors.splitlines()) < 25
+    assert errors.count('File "') < 9
 
 
 @POSIX
@@ -350,7 +384,7 @@ def first_thread(client):
 def test_fork(either: ThreadedCluster, code: str) -> None:
     """The child of a fork begins anew; waits of the parent go on over their connections."""
     either.do(lambda cluster: cluster.plan("POST", "/v1/", Plan(duration=0.2), times=None))
-    uids = [either.add(plan=Plan(duration=2.0 + index)) for index in range(3)]
+    uids = [asked_for(either, Plan(duration=2.0 + index)) for index in range(3)]
     if "maintenance" in code:
         uids = []
 

@@ -60,6 +60,14 @@ class Caller:
         self._run = cast("_Run[object]", run)
         return run.wait(patience)
 
+    def end(self, function: Callable[[], Awaitable[object]]) -> None:
+        """Let a coroutine on the loop end something, and wait for that a while.
+
+        The garbage collector may do so, in a thread that holds locks that the loop needs.
+        """
+        with suppress(Empty):
+            _Run(self.thread, function).wait(0.0, limit=_PATIENCE)
+
     def callback(
         self, function: Callable[[Action], object] | None, argument: str
     ) -> Callable[[Action], object] | None:
@@ -89,7 +97,7 @@ class _Run(Generic[_T]):
 
     def __init__(self, thread: LoopThread, function: Callable[[], Awaitable[_T]]) -> None:
         self._thread = thread
-        self._function = function
+        self._function: Callable[[], Awaitable[_T]] | None = function
         self._inbox: SimpleQueue[_Post | None] = SimpleQueue()  # None is the end
         self._task: asyncio.Task[None] | None = None
         self._is_cancelled = False
@@ -99,11 +107,12 @@ class _Run(Generic[_T]):
 
     # --- in the thread that waits ---------------------------------------------------------------
 
-    def wait(self, patience: float) -> _T:
-        """Begin, call the callbacks, and return the result."""
+    def wait(self, patience: float, *, limit: float = math.inf) -> _T:
+        """Begin, call the callbacks, and return the result. Raises `Empty` after `limit`."""
+        ends_at = self._thread.loop.time() + limit
         try:
             self._thread.submit(self._begin, context=copy_context())
-            while (post := self._next()) is not None:
+            while (post := self._next(ends_at)) is not None:
                 self._call(post)
         except BaseException:
             self._cancel_and_wait(patience)
@@ -117,13 +126,16 @@ class _Run(Generic[_T]):
         """
         if post.answer.done():  # the wait has ended by its time limit
             return
-        result, error = None, None
+        answer: tuple[object, Exception | None]
         try:
-            result = plain_result(post.function(post.action), post.argument)
-        except Exception as raised:  # noqa: BLE001 - the wait raises it
-            error = raised
-            self._raised.append((raised, raised.__traceback__))
-        self._thread.submit(_answer, post.answer, result, error)
+            answer = plain_result(post.function(post.action), post.argument), None
+        except Exception as error:  # noqa: BLE001 - the wait raises it
+            self._raised.append((error, error.__traceback__))
+            answer = None, error
+        try:
+            self._thread.submit(_answer, post.answer, *answer)
+        finally:
+            del post, answer  # a traceback in there refers to this frame
 
     def _cancel_and_wait(self, patience: float) -> None:
         """Cancel the coroutine, and return when it has ended."""
@@ -148,27 +160,34 @@ class _Run(Generic[_T]):
         error, self._error = self._error, None
         if error is None:
             return self._results[0]
+        error.__traceback__ = self._traceback_of(error)
+        self._raised.clear()
         try:
-            for raised, traceback in self._raised:
-                if raised is error:
-                    raise error.with_traceback(traceback)
-            if isinstance(error, RedisActionsError):
-                error.__traceback__ = None  # frames of the loop tell the caller nothing
             raise error
         finally:
-            self._raised.clear()
-            del error
+            del error  # its traceback refers to this frame
+
+    def _traceback_of(self, error: BaseException) -> TracebackType | None:
+        """Return the frames to show: of a callback, or of what should not have been raised.
+
+        Frames of the loop tell the caller nothing about errors of this package.
+        """
+        for raised, traceback in self._raised:
+            if raised is error:
+                return traceback
+        return None if isinstance(error, RedisActionsError) else error.__traceback__
 
     # --- on the loop ----------------------------------------------------------------------------
 
     def _begin(self) -> None:
-        if not self._is_cancelled:
-            self._task = self._thread.create_task(self._follow())
+        function, self._function = self._function, None  # it refers to this object
+        if function is not None and not self._is_cancelled:
+            self._task = self._thread.create_task(self._follow(function))
             self._task.add_done_callback(self._end)
 
-    async def _follow(self) -> None:
+    async def _follow(self, function: Callable[[], Awaitable[_T]]) -> None:
         try:
-            self._results.append(await self._function())
+            self._results.append(await function())
         except BaseException as error:  # noqa: BLE001 - a SystemExit would end the loop
             self._error = error
 

@@ -13,7 +13,7 @@ from redis_enterprise_actions._client.resources.resource import as_list
 
 from ._arguments import check_plain
 from ._caller import Caller
-from ._loop import loop_thread, process_lock
+from ._loop import has_process_ended, loop_thread, process_lock, refuse_at_exit
 
 
 if TYPE_CHECKING:
@@ -57,6 +57,8 @@ class Link:
         """Return the thread and the asynchronous client of this process. Raises `ClientClosed`."""
         if self._is_closed:
             raise ClientClosed
+        if has_process_ended():
+            refuse_at_exit()
         with process_lock():
             thread = loop_thread()
             if self._thread is not thread:
@@ -196,7 +198,7 @@ def _steps(
         if thread.is_own:  # the garbage collector has found this, and may run in any thread
             thread.run_soon(updates.aclose)
         elif thread.is_serving:
-            caller.run(updates.aclose)
+            caller.end(updates.aclose)
         if not thread.is_of_parent:
             thread.drop(updates)
 

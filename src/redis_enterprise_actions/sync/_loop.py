@@ -18,7 +18,7 @@ from redis_enterprise_actions import ClientClosed, UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
     from contextvars import Context
-    from typing import ParamSpec, TypeVarTuple
+    from typing import NoReturn, ParamSpec, TypeVarTuple
 
     _P = ParamSpec("_P")
     _Args = TypeVarTuple("_Args")
@@ -57,15 +57,16 @@ class LoopThread:
         """Start the thread. Raises `ClientClosed` if the process is about to end."""
         try:
             self._thread.start()
-        except BaseException as error:
-            self._is_stopping = True
-            if self._thread.is_alive():
-                self.loop.call_soon_threadsafe(self.loop.stop)
-            else:
-                self.loop.close()
-            if isinstance(error, RuntimeError):
-                raise ClientClosed from error
-            raise
+        except RuntimeError as error:
+            raise ClientClosed from error
+
+    def discard(self) -> None:
+        """End the thread, whose start has failed or was interrupted."""
+        self._is_stopping = True
+        if self._thread.is_alive():
+            self.loop.call_soon_threadsafe(self.loop.stop)
+        else:
+            self.loop.close()
 
     def keep(self, thing: object, end: _End) -> None:
         """Keep an object of the loop until `drop`; `end` ends it at the end of the process."""
@@ -102,21 +103,21 @@ class LoopThread:
         if self.is_of_parent:
             raise UsageError(_FORKED)
         if not self.is_serving:
-            raise ClientClosed
+            refuse_at_exit()
         try:
             self.loop.call_soon_threadsafe(function, *args, context=context)
         except RuntimeError:  # the process has ended the loop meanwhile
-            raise ClientClosed from None
+            refuse_at_exit()
 
     def run_soon(self, coroutine: _End) -> None:
-        """Run a coroutine on the loop, without waiting for it."""
-        with suppress(ClientClosed, UsageError):
-            self.submit(lambda: self.create_task(coroutine()))
+        """Run a coroutine on the loop, without waiting for it, as long as the loop serves."""
+        if self.is_serving:
+            self.loop.call_soon_threadsafe(lambda: self.create_task(coroutine()))
 
     def stop(self) -> None:
         """End the thread. Calls of other threads get no answer any more, nor an error."""
-        self.run_soon(self._end)
         self.is_serving = False
+        self.loop.call_soon_threadsafe(lambda: self.create_task(self._end()))
         self._thread.join(2 * _EXIT_LIMIT)
 
     async def _end(self) -> None:
@@ -198,9 +199,29 @@ def loop_thread() -> LoopThread:
         raise ClientClosed
     if _process.thread is None:
         thread = LoopThread()
-        thread.start()
-        _process.thread = thread
+        try:
+            _process.thread = thread
+            thread.start()
+        except BaseException:
+            _process.thread = None
+            thread.discard()
+            raise
     return _process.thread
+
+
+def has_process_ended() -> bool:
+    """Return True at the end of the process, when threads other than the main one are daemons."""
+    return _process.has_ended
+
+
+def refuse_at_exit() -> NoReturn:
+    """Raise `ClientClosed`, or let a daemon thread wait until the process has ended.
+
+    An error would only show as the traceback of a thread that ends with the process anyway.
+    """
+    if threading.current_thread().daemon:
+        threading.Event().wait()
+    raise ClientClosed
 
 
 def present_thread() -> LoopThread | None:
