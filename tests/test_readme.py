@@ -114,8 +114,8 @@ EXAMPLES = [
     ("move_data", "database 2 holds what database 1 held"),
     ("graceful_shutdown", "all is done"),
 ]
-# They need orchestrators that only tests/engines has.
-ELSEWHERE = {"temporal_activity", "prefect_task"}
+# They have tests of their own.
+ELSEWHERE = {"temporal_activity", "prefect_task", "fastapi_app"}
 
 
 @pytest.mark.parametrize(("name", "output"), EXAMPLES)
