@@ -115,8 +115,8 @@ EXAMPLES = [
     ("graceful_shutdown", "all is done"),
     ("sync_deploy", "db1 and db2 are upgraded and available"),
 ]
-# They need orchestrators that only tests/engines has.
-ELSEWHERE = {"temporal_activity", "prefect_task"}
+# They have tests of their own.
+ELSEWHERE = {"temporal_activity", "prefect_task", "fastapi_app"}
 
 
 @pytest.mark.parametrize(("name", "output"), EXAMPLES)
