@@ -1,0 +1,52 @@
+"""Check mode: a dry run where the API has one, and otherwise the call that would be made."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from .task import Settings, make_call
+
+
+if TYPE_CHECKING:
+    from .calls import Call
+
+
+_UPDATE = re.compile(r"/v\d/bdbs/\d{1,18}")
+
+
+def would_call(client: Any, call: Call, settings: Settings) -> dict[str, Any]:  # noqa: ANN401
+    """Let the cluster check a call that has a dry run. Raises `TaskFailure` if it refuses.
+
+    The answer of a dry run does not say that there is nothing to change: for the settings of a
+    database, they are compared with those that an empty dry run answers.
+    """
+    if call.is_dry:
+        return make_call(client, call, settings)
+    dry = call.dry
+    nothing = {"ref": None, "action": None, "outcome": None, "elapsed": None, "started": "no"}
+    if dry is None:
+        text = f"would make the call {call.title}; the API has no dry run of it"
+        return {**nothing, "changed": True, "msg": text}
+    make_call(client, dry, settings)
+    if _changes_nothing(client, dry, settings):
+        return {**nothing, "changed": False, "msg": f"{call.title}: there is nothing to change"}
+    text = f"would make the call {call.title}, which the cluster has checked"
+    return {**nothing, "changed": True, "msg": text}
+
+
+def _changes_nothing(client: Any, dry: Call, settings: Settings) -> bool:  # noqa: ANN401
+    """Return True if the settings of a database are already as a call would set them."""
+    wanted: Mapping[str, Any] | None = None
+    if dry.resource == "databases" and dry.name == "update":
+        wanted = dry.arguments["changes"]
+        empty = dry._replace(arguments={**dry.arguments, "changes": {}})
+    elif dry.method == "PUT" and _UPDATE.fullmatch(dry.path):
+        wanted, empty = dry.json or {}, dry._replace(json={})
+    if wanted is None:
+        return False
+    present = empty.submit(client, **settings.submit_limits).answer
+    return isinstance(present, Mapping) and all(
+        name in present and present[name] == value for name, value in wanted.items()
+    )
