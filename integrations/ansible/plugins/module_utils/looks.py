@@ -7,11 +7,13 @@ has begun since, so it does not depend on the clocks of two machines.
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from redis_enterprise_actions import ActionNotFound, Kind, RequestRejected, UsageError
+from redis_enterprise_actions import ActionNotFound, Kind, RequestError, RequestRejected, UsageError
 
+from .options import duration_of
 from .targets import ACTION, BOOTSTRAP, CHANGED, CRDB, CREATED, DELETED, TRANSFER
 
 
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from .targets import Target
 
 
+_T = TypeVar("_T")
+_PAUSE = 3.0  # seconds between two looks during an outage
 # The cluster keeps the result of a task of an Active-Active database for 500 s by default
 # (requests/crdbs, X-Result-TTL); less, as clocks and answers are late.
 _TASK_KEPT = 400.0
@@ -33,6 +37,21 @@ class Verdict(enum.Enum):
 
     NOT_EXECUTED = enum.auto()
     NOT_KNOWN = enum.auto()
+
+
+def patiently(look: Callable[[], _T], outage_timeout: str) -> _T:
+    """Return the result of a look, which is repeated while the cluster gives no usable answer.
+
+    Raises the last error after `outage_timeout`. Each look itself is retried for ten seconds.
+    """
+    end = time.monotonic() + duration_of(outage_timeout)
+    while True:
+        try:
+            return look()
+        except RequestError as error:
+            if not error.transient or time.monotonic() + _PAUSE > end:
+                raise
+        time.sleep(_PAUSE)
 
 
 def look_before(client: Any, call: Call, target: Target) -> dict[str, Any] | None:  # noqa: ANN401

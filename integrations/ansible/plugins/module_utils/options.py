@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,6 +32,10 @@ WAIT = {
 }
 # Options of the module that have another name as arguments of the client
 _RENAMED = {"validate_certs": "verify"}
+_DURATION = re.compile(
+    r"(?:([\d.]+)d)?(?:([\d.]+)h)?(?:([\d.]+)m)?(?:([\d.]+)s?)?(?:([\d.]+)ms)?", re.ASCII
+)
+_UNITS = (86400.0, 3600.0, 60.0, 1.0, 0.001)  # seconds, by group of `_DURATION`
 _IN_PROFILE = frozenset({"request_timeout"})  # may be given beside a profile
 
 
@@ -55,3 +60,13 @@ def wait_arguments(params: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments of a wait that the options give."""
     names = [*WAIT, "until"]
     return {name: params[name] for name in names if params.get(name) is not None}
+
+
+def duration_of(text: str) -> float:
+    """Return the seconds of a duration such as `30m`; 0 for a text that the client will refuse."""
+    found = _DURATION.fullmatch(text.strip())
+    try:
+        numbers = [float(each or 0) for each in found.groups()] if found else []
+    except ValueError:
+        return 0.0
+    return sum(number * unit for number, unit in zip(numbers, _UNITS))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import time
 import uuid
-from collections.abc import Mapping
-from typing import Any, NamedTuple, NoReturn
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, NoReturn, TypeVar
 
 from redis_enterprise_actions import (
     AnswerLost,
@@ -16,12 +16,13 @@ from redis_enterprise_actions import (
 )
 
 from .calls import Call
-from .looks import Verdict, database_uid, find_work, look_before
+from .looks import Verdict, database_uid, find_work, look_before, patiently
 from .results import failure_of, result_of
 from .state_file import ENDED, INTENDED, STARTED, State, StateFile, digest_of, new_salt
 from .targets import CRDB, Target, target_of, task_id_of, with_task_id
 
 
+_T = TypeVar("_T")
 # Seconds that a call may take until its work shows; a look at an earlier time proves nothing.
 _SETTLED = 10.0
 # Ends of the work itself. After any other end, the next run goes on waiting.
@@ -125,14 +126,13 @@ class ResumableTask:
 
     def _begin(self) -> dict[str, Any]:
         """Write the intention, with the state before the call, and make the call."""
+        call, client = self._call, self._client
+        if target_of(call).kind == CRDB and task_id_of(call) is None:
+            call = with_task_id(call, str(uuid.uuid4()))
         try:
-            named = database_uid(self._client, self._call)
-            call = self._call
+            named = self._patiently(lambda: database_uid(client, call))
             target = target_of(call, named)
-            if target.kind == CRDB and task_id_of(call) is None:
-                call = with_task_id(call, str(uuid.uuid4()))
-                target = target_of(call, named)
-            before = look_before(self._client, call, target)
+            before = self._patiently(lambda: look_before(client, call, target))
         except RedisActionsError as error:
             _fail(error, None, started=_NO, changed=False)
         salt = new_salt()
@@ -186,19 +186,24 @@ class ResumableTask:
         return self._send(call)
 
     def _look(self, state: State) -> str | Verdict:
-        call, named = self._call, None if state.database is None else int(state.database)
+        call, client = self._call, self._client
+        named = None if state.database is None else int(state.database)
         if state.task_id is not None and task_id_of(call) is None:
             call = with_task_id(call, state.task_id)
         target: Target = target_of(call, named)
         try:
-            age = time.time() - state.time
-            found = find_work(self._client, call, target, state.before, age)
+            age = max(0.0, time.time() - state.time)
+            found = self._patiently(lambda: find_work(client, call, target, state.before, age))
             if found is Verdict.NOT_EXECUTED and age < _SETTLED:
-                time.sleep(min(_SETTLED, _SETTLED - age))
-                found = find_work(self._client, call, target, state.before, max(age, _SETTLED))
+                time.sleep(_SETTLED - age)
+                age = _SETTLED
+                found = self._patiently(lambda: find_work(client, call, target, state.before, age))
         except RedisActionsError as error:
             _fail(error, None, started=_UNKNOWN, changed=False)
         return found
+
+    def _patiently(self, look: Callable[[], _T]) -> _T:
+        return patiently(look, self._settings.submit_limits["outage_timeout"])
 
     def _wait(self, operation: Any) -> dict[str, Any]:  # noqa: ANN401
         """Wait for the work, and keep its end, unless an earlier task has reported it."""

@@ -1,0 +1,73 @@
+"""Fixtures of the Ansible tests: the collection, installed from its file, and playbooks."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from redis_enterprise_actions.testing import Plan
+from tests.ansible.playbooks import ROOT, Playbooks
+from tests.threaded_cluster import ThreadedCluster
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+COLLECTION = ROOT / "integrations" / "ansible"
+
+
+@pytest.fixture(scope="session")
+def collections(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of collections with ours, which `ansible-galaxy` built and installed."""
+    folder = tmp_path_factory.mktemp("collections")
+    galaxy = str(Path(sys.executable).with_name("ansible-galaxy"))
+    env = {**os.environ, "ANSIBLE_LOCAL_TEMP": str(folder / "tmp"), "ANSIBLE_COLLECTIONS_PATH": str(folder)}
+    for command in (
+        ["build", str(COLLECTION), "--output-path", str(folder)],
+        ["install", str(folder / "redis_enterprise-actions-0.1.0.tar.gz"), "-p", str(folder)],
+    ):
+        done = subprocess.run(
+            [galaxy, "collection", *command], env=env, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture
+def installed() -> Iterator[ThreadedCluster]:
+    """Three installed nodes in no cluster; bootstraps take a second, and so does other work."""
+    yield from _served(bootstrapped=False)
+
+
+@pytest.fixture
+def server() -> Iterator[ThreadedCluster]:
+    """A cluster of three nodes, whose work takes a second."""
+    yield from _served()
+
+
+def _served(**options: object) -> Iterator[ThreadedCluster]:
+    server = ThreadedCluster(nodes=3, **options)
+    server.start()
+    server.do(lambda cluster: cluster.plan("POST", "/v", Plan(duration=1.0), times=None))
+    for node in (1, 2, 3) if options else ():
+        server.do(lambda cluster, node=node: cluster.plan_bootstrap(node, duration=1.0))
+    yield server
+    server.do(lambda cluster: cluster.heal())
+    server.stop()
+
+
+@pytest.fixture
+def playbooks(tmp_path: Path, collections: Path, server: ThreadedCluster) -> Playbooks:
+    """A runner of playbooks for `server`."""
+    return Playbooks(tmp_path, collections, server)
+
+
+@pytest.fixture
+def first_playbooks(tmp_path: Path, collections: Path, installed: ThreadedCluster) -> Playbooks:
+    """A runner of playbooks for `installed`."""
+    return Playbooks(tmp_path, collections, installed)
