@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,12 +24,26 @@ if TYPE_CHECKING:
 COLLECTION = ROOT / "integrations" / "ansible"
 
 
+def link_collection() -> None:
+    """Let this process import the collection, by the name that Ansible gives to it."""
+    folder = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, folder)
+    link = folder / "ansible_collections" / "redis_enterprise" / "actions"
+    link.parent.mkdir(parents=True)
+    link.symlink_to(COLLECTION)
+    sys.path.insert(0, str(folder))
+
+
+link_collection()
+
+
 @pytest.fixture(scope="session")
 def collections(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of collections with ours, which `ansible-galaxy` built and installed."""
     folder = tmp_path_factory.mktemp("collections")
     galaxy = str(Path(sys.executable).with_name("ansible-galaxy"))
-    env = {**os.environ, "ANSIBLE_LOCAL_TEMP": str(folder / "tmp"), "ANSIBLE_COLLECTIONS_PATH": str(folder)}
+    places = {"ANSIBLE_LOCAL_TEMP": folder / "tmp", "ANSIBLE_COLLECTIONS_PATH": folder}
+    env = {**os.environ, **{name: str(place) for name, place in places.items()}}
     for command in (
         ["build", str(COLLECTION), "--output-path", str(folder)],
         ["install", str(folder / "redis_enterprise-actions-0.1.0.tar.gz"), "-p", str(folder)],

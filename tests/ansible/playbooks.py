@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "ansible.md"
-_BLOCK = re.compile(r"^```yaml\n(.*?)^```$", re.M | re.S)
+_BLOCK = re.compile(r"^```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LIMIT = 60.0  # seconds of real time for one run
 
 
@@ -122,7 +122,7 @@ class Playbooks:
         return Run(process.returncode, output, [json.loads(line) for line in lines])
 
     def kill_when(self, playbook: Path, condition: Callable[[], bool], *options: str) -> None:
-        """Run `ansible-playbook`, and kill it with all of its processes once a condition is true."""
+        """Run `ansible-playbook`; kill it with all of its processes once a condition is true."""
         process = self.start(playbook, *options)
         try:
             wait_until(condition, process)

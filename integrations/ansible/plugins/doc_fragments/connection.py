@@ -11,14 +11,16 @@ requirements:
   - Python 3.11 or newer, on the machine that the module runs on
   - redis-enterprise-actions
 notes:
-  - The modules talk to the REST API of the cluster. Run them on C(localhost), or with C(delegate_to=localhost).
-  - Each option of the connection that is not given is read from an environment variable of the same name, such as
-    E(REDIS_ENTERPRISE_URL). The exceptions are E(REDIS_ENTERPRISE_USER) for O(username), and
-    E(REDIS_ENTERPRISE_INSECURE) for the opposite of O(validate_certs).
+  - The modules talk to the REST API of the cluster. Run them on C(localhost), or with
+    C(delegate_to=localhost).
+  - Each option of the connection that is not given is read from an environment variable of the
+    same name, such as E(REDIS_ENTERPRISE_URL). The exceptions are E(REDIS_ENTERPRISE_USER) for
+    O(username), and E(REDIS_ENTERPRISE_INSECURE) for the opposite of O(validate_certs).
   - A duration is a number of seconds, or a text such as V(30m), V(1h30m) or V(500ms).
 options:
   url:
-    description: URL of the REST API, such as V(https://cluster.example.com:9443), or a list of the URLs of the nodes.
+    description: URL of the REST API, such as V(https://cluster.example.com:9443), or a list of the
+      URLs of the nodes.
     type: list
     elements: str
   username:
@@ -31,7 +33,8 @@ options:
     description: Token (JWT) to send in place of a user and a password.
     type: str
   auth:
-    description: With V(jwt), the client requests a token for the user and the password, and renews it in time.
+    description: With V(jwt), the client requests a token for the user and the password, and renews
+      it in time.
     type: str
     choices: [basic, jwt]
   client_cert:

@@ -139,9 +139,9 @@ def named_call(name: str, arguments: Mapping[str, Any]) -> Call:
     if missing:
         raise UsageError(f"{title} needs the argument {', '.join(missing)}")
     values = {
-        each: _value(value, str(parameters[each].annotation), f"{title}: {each}")
-        for each, value in given.items()
-        if value is not None
+        each: _value(given[each], str(parameter.annotation), f"{title}: {each}")
+        for each, parameter in parameters.items()
+        if given.get(each) is not None
     }
     return Call(resource=resource, name=method, arguments=values)
 

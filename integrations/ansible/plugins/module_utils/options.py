@@ -32,10 +32,12 @@ WAIT = {
 }
 # Options of the module that have another name as arguments of the client
 _RENAMED = {"validate_certs": "verify"}
+_NUMBER = r"([\d.]+)"
 _DURATION = re.compile(
-    r"(?:([\d.]+)d)?(?:([\d.]+)h)?(?:([\d.]+)m)?(?:([\d.]+)s?)?(?:([\d.]+)ms)?", re.ASCII
+    rf"{_NUMBER}|(?:{_NUMBER}d)?(?:{_NUMBER}h)?(?:{_NUMBER}m)?(?:{_NUMBER}s)?(?:{_NUMBER}ms)?",
+    re.ASCII,
 )
-_UNITS = (86400.0, 3600.0, 60.0, 1.0, 0.001)  # seconds, by group of `_DURATION`
+_UNITS = (1.0, 86400.0, 3600.0, 60.0, 1.0, 0.001)  # seconds, by group of `_DURATION`
 _IN_PROFILE = frozenset({"request_timeout"})  # may be given beside a profile
 
 
@@ -69,4 +71,4 @@ def duration_of(text: str) -> float:
         numbers = [float(each or 0) for each in found.groups()] if found else []
     except ValueError:
         return 0.0
-    return sum(number * unit for number, unit in zip(numbers, _UNITS))
+    return sum(number * unit for number, unit in zip(numbers, _UNITS, strict=False))

@@ -158,7 +158,7 @@ class ResumableTask:
             if failure.result["started"] == _NO:
                 self._file.clear()
             else:
-                failure.result["msg"] += self._advice
+                failure.result["msg"] += ". The next run of this task looks for the work"
             raise
         state = self._state
         if operation.problem is not None and not self._settings.accepts_untracked:

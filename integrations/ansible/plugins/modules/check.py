@@ -11,9 +11,10 @@ module: check
 short_description: Check whether the next node of a Redis Software cluster may be worked on
 version_added: 0.1.0
 description:
-  - Looks once at the nodes, shards, databases and actions of a Redis Software (Redis Enterprise) cluster, and fails if
-    anything speaks against working on the next node. Changes nothing.
-  - To wait until the cluster is healthy, use the module M(redis_enterprise.actions.wait) with V(cluster@healthy).
+  - Looks once at the nodes, shards, databases and actions of a Redis Software (Redis Enterprise)
+    cluster, and fails if anything speaks against working on the next node. Changes nothing.
+  - To wait until the cluster is healthy, use the module M(redis_enterprise.actions.wait) with
+    V(cluster@healthy).
 author:
   - The authors of redis-enterprise-actions
 attributes:
@@ -55,7 +56,8 @@ findings:
   type: list
   elements: dict
 outcome:
-  description: V(completed) for a healthy cluster, V(not healthy), or the reason why the cluster could not be asked.
+  description: V(completed) for a healthy cluster, V(not healthy), or the reason why the cluster
+    could not be asked.
   returned: always
   type: str
 """

@@ -8,18 +8,22 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: operation
-short_description: Start long-running work on a Redis Software cluster once, and wait until it is done
+short_description: Start long-running work on a Redis Software cluster once, and wait until it is
+  done
 version_added: 0.1.0
 description:
-  - Makes one call to the REST API of a Redis Software (Redis Enterprise) cluster, and waits until the work that the call
-    starts has ended.
-  - The call is a named one (O(call) and O(arguments)), or any other one (O(method), O(path) and O(json)).
-  - With O(state_file), a task that was interrupted and is run again does not make the call a second time.
+  - Makes one call to the REST API of a Redis Software (Redis Enterprise) cluster, and waits until
+    the work that the call starts has ended.
+  - The call is a named one (O(call) and O(arguments)), or any other one (O(method), O(path) and
+    O(json)).
+  - With O(state_file), a task that was interrupted and is run again does not make the call a
+    second time.
 author:
   - The authors of redis-enterprise-actions
 attributes:
   check_mode:
-    description: Lets the cluster check the call, if the API has a dry run of it, and otherwise sends nothing.
+    description: Lets the cluster check the call, if the API has a dry run of it, and otherwise
+      sends nothing.
     support: full
   diff_mode:
     description: Says what would change.
@@ -35,8 +39,8 @@ options:
     type: str
   arguments:
     description:
-      - Arguments of O(call), such as C(uid) for a database or a node. A database may be given by its name, as in
-        V(name:cache). A wrong argument fails with a list of all arguments.
+      - Arguments of O(call), such as C(uid) for a database or a node. A database may be given by
+        its name, as in V(name:cache). A wrong argument fails with a list of all arguments.
       - The values of fields such as C(password) are not shown.
     type: dict
     default: {}
@@ -63,20 +67,24 @@ options:
     type: str
   state_file:
     description:
-      - File in which the task keeps its intention to make the call, then the reference of the work, and then its end.
-        Its folder must exist, on a disk that outlives the task. The file holds no secrets.
-      - A task that is run again with this file does not make the call a second time. It follows the work of the first
-        run, or reports its end without a change. To make the call again, delete the file.
+      - File in which the task keeps its intention to make the call, then the reference of the
+        work, and then its end. Its folder must exist, on a disk that outlives the task. The file
+        holds no secrets.
+      - A task that is run again with this file does not make the call a second time. It follows
+        the work of the first run, or reports its end without a change. To make the call again,
+        delete the file.
       - Each call needs a file of its own.
     type: path
   wait:
-    description: Whether to wait for the work. Otherwise the task returns RV(ref) as soon as it is known.
+    description: Whether to wait for the work. Otherwise the task returns RV(ref) as soon as it is
+      known.
     type: bool
     default: true
   until:
     description:
-      - Condition to wait for once the work has completed, V(available), V(in-sync), V(replicating), V(healthy) or
-        V(quiet); or an earlier end, V(state=NAME) or V(progress=PERCENT).
+      - Condition to wait for once the work has completed, V(available), V(in-sync),
+        V(replicating), V(healthy) or V(quiet); or an earlier end, V(state=NAME) or
+        V(progress=PERCENT).
     type: str
   busy_timeout:
     description: Duration for which the call is repeated while the cluster refuses it as busy (409).
@@ -84,8 +92,8 @@ options:
     default: "0"
   untracked:
     description:
-      - What an answer means that names no work to follow, where the documentation of the call does not say that the work
-        is done by then. With V(completed), it is the end.
+      - What an answer means that names no work to follow, where the documentation of the call does
+        not say that the work is done by then. With V(completed), it is the end.
     type: str
     choices: [refused, completed]
     default: refused
@@ -123,7 +131,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 ref:
-  description: Reference of the work, which O(ref) and the module M(redis_enterprise.actions.wait) take.
+  description: Reference of the work, which O(ref) and the module M(redis_enterprise.actions.wait)
+    take.
   returned: always, and null where there is nothing to follow
   type: str
   sample: action:6c93e2a5-9a3c-4d7c-8d0c-0d0b7a0f1a52
@@ -133,9 +142,9 @@ action:
   type: dict
 outcome:
   description:
-    - End of the task, V(completed), V(reached) (O(until)), V(failed), V(cancelled), V(aborted), V(timed out),
-      V(stalled), V(not found), V(vanished), V(unreachable), V(rejected), V(not followed), V(not known) or
-      V(wrong usage); null if the task did not wait.
+    - End of the task, V(completed), V(reached) (O(until)), V(failed), V(cancelled), V(aborted),
+      V(timed out), V(stalled), V(not found), V(vanished), V(unreachable), V(rejected), V(not
+      followed), V(not known) or V(wrong usage); null if the task did not wait.
   returned: always
   type: str
 elapsed:

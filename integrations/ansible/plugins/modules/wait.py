@@ -11,8 +11,8 @@ module: wait
 short_description: Wait for work and for conditions on a Redis Software cluster
 version_added: 0.1.0
 description:
-  - Waits until work on a Redis Software (Redis Enterprise) cluster has completed, or until a condition is true. Changes
-    nothing.
+  - Waits until work on a Redis Software (Redis Enterprise) cluster has completed, or until a
+    condition is true. Changes nothing.
 author:
   - The authors of redis-enterprise-actions
 attributes:
@@ -28,10 +28,11 @@ extends_documentation_fragment:
 options:
   refs:
     description:
-      - References of work, as the module M(redis_enterprise.actions.operation) and C(redis-actions list) give them, such
-        as V(action:UID), V(node:1/maintenance_on) and V(bdb:1).
-      - Conditions are V(bdb:1@available), V(bdb:1@in-sync), V(crdb:GUID@replicating), V(cluster@healthy),
-        V(cluster@quiet) and V(bootstrap:HOST@idle). A database may be given by its name, as in V(bdb:name:cache).
+      - References of work, as the module M(redis_enterprise.actions.operation) and C(redis-actions
+        list) give them, such as V(action:UID), V(node:1/maintenance_on) and V(bdb:1).
+      - Conditions are V(bdb:1@available), V(bdb:1@in-sync), V(crdb:GUID@replicating),
+        V(cluster@healthy), V(cluster@quiet) and V(bootstrap:HOST@idle). A database may be given by
+        its name, as in V(bdb:name:cache).
     type: list
     elements: str
     required: true
@@ -65,8 +66,8 @@ EXAMPLES = r"""
 RETURN = r"""
 results:
   description:
-    - One for each of O(refs), in their order, with C(ref), C(outcome), C(action) and C(elapsed); those that failed have
-      C(msg) and C(error_code), too.
+    - One for each of O(refs), in their order, with C(ref), C(outcome), C(action) and C(elapsed);
+      those that failed have C(msg) and C(error_code), too.
     - Without O(settle), a failed task returns only the first failure.
   returned: always
   type: list
