@@ -48,7 +48,7 @@ from importlib.util import find_spec
 
 assert files("redis_enterprise_actions").joinpath("py.typed").is_file()
 names = ["_redis_enterprise_actions_pytest"]
-names += [f"redis_enterprise_actions.{name}" for name in ("otel", "airflow.provider")]
+names += [f"redis_enterprise_actions.{name}" for name in ("otel", "sync", "airflow.provider")]
 assert [name for name in names if find_spec(name) is None] == []
 """
 

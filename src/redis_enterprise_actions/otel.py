@@ -11,13 +11,13 @@ recording errors (error.type, the status of a span), naming of metrics.
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 from urllib.parse import urlsplit
 from weakref import WeakSet
 
 from opentelemetry import metrics, trace
 
-from redis_enterprise_actions import ActionsClient, UsageError
+from redis_enterprise_actions import UsageError
 
 
 if TYPE_CHECKING:
@@ -27,19 +27,32 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span, TracerProvider
     from opentelemetry.util.types import AttributeValue
 
-    from redis_enterprise_actions import Outage, Record
+    from redis_enterprise_actions import Observer, Outage, Record
 
     Attributes = dict[str, AttributeValue]
 
 __all__ = ["instrument"]
 
-_C = TypeVar("_C", bound=ActionsClient)
+
+class _Client(Protocol):
+    """An `ActionsClient`, asynchronous or synchronous."""
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """The URLs of the cluster's nodes."""
+        ...
+
+    def observe(self, observer: Observer, /) -> None:
+        """Call an observer for each wait."""
+
+
+_C = TypeVar("_C", bound=_Client)
 
 _NAME: Final = "redis_enterprise_actions"
 _PORTS: Final = {"http": 80, "https": 443}
 _SECONDS: Final = (0.1, 1, 5, 15, 60, 300, 900, 1800, 3600, 7200, 14400, 43200)
 _POLLS: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
-_instrumented: Final[WeakSet[ActionsClient]] = WeakSet()
+_instrumented: Final[WeakSet[_Client]] = WeakSet()
 
 
 def instrument(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from functools import partial
-from typing import TYPE_CHECKING, Literal, overload
+from typing import TYPE_CHECKING, Literal, TypeVar, overload
 
 from redis_enterprise_actions._client.config.options import options_from_env
 from redis_enterprise_actions._client.config.resolve import profile_options
@@ -49,6 +49,7 @@ from .operation import (
     check_arguments,
     end_of,
     limits_of,
+    operation_on,
     wait_for_all,
 )
 
@@ -68,6 +69,8 @@ if TYPE_CHECKING:
     from redis_enterprise_actions._model.errors import WaitError
     from redis_enterprise_actions._model.objects import OperationResult
     from redis_enterprise_actions._model.record import FinishedAction, Observer, Recorder
+
+_R = TypeVar("_R")
 
 
 class ActionsClient:
@@ -662,6 +665,12 @@ class ActionsClient:
             recorder=recorder,
         )
         return await wait_for_all(wanted, waiting, settle=settle)
+
+
+def moved_operation(operation: Operation[_R], client: ActionsClient) -> Operation[_R]:
+    """Return an operation as one of another client of the same cluster."""
+    parts = client._parts  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - of this module
+    return operation_on(operation, parts)
 
 
 def _action_reference(uid: str, call: str) -> Reference:

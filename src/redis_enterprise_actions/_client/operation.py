@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from contextlib import ExitStack, aclosing, nullcontext
+from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache, partial
@@ -534,6 +535,13 @@ class Operation(Generic[_R_co]):
     def _nothing_to_follow(self, problem: str) -> NothingToFollow:
         name = self._answered.name
         return NothingToFollow(name, action=None, elapsed=0.0, polls=0, reason=problem)
+
+
+def operation_on(operation: Operation[_R], parts: ClientParts) -> Operation[_R]:
+    """Return an operation as one of another client of the same cluster."""
+    moved = copy(operation)
+    moved._parts = parts  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - of this module
+    return moved
 
 
 def begin(

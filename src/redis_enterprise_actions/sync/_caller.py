@@ -1,0 +1,201 @@
+"""Calls of threads: a coroutine that runs on the loop, and the callbacks that run in the thread."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from contextlib import suppress
+from contextvars import copy_context
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar, cast
+
+from redis_enterprise_actions import ClientClosed, RedisActionsError, UsageError
+
+from ._arguments import check_plain, plain_result
+
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Awaitable, Callable
+    from types import TracebackType
+
+    from redis_enterprise_actions import Action
+    from redis_enterprise_actions._client.goals import Until
+
+    from ._loop import LoopThread
+
+    Answer = asyncio.Future[tuple[object, Exception | None]]
+
+_T = TypeVar("_T")
+
+_PATIENCE: Final = 5.0  # seconds in which a coroutine ends that was cancelled
+# Windows does not interrupt a thread that waits for a lock.
+_LONGEST_WAIT: Final = 0.1 if sys.platform == "win32" else math.inf
+
+
+class _Post(NamedTuple):
+    """Call of a callback, for the thread that waits."""
+
+    function: Callable[[Action], object]
+    action: Action
+    argument: str
+    answer: Answer
+
+
+class Caller:
+    """Thread that makes one call, or takes the steps of one iteration."""
+
+    def __init__(self, thread: LoopThread) -> None:
+        thread.check_thread()
+        self.thread = thread
+        self._run: _Run[object] | None = None
+
+    def run(self, function: Callable[[], Awaitable[_T]], *, patience: float = _PATIENCE) -> _T:
+        """Return what a coroutine on the loop returns, or raise its error.
+
+        An exception that is raised in this thread meanwhile, such as `KeyboardInterrupt`, cancels
+        the coroutine, and goes on when that has ended, or after `patience` seconds.
+        """
+        run = _Run(self.thread, function)
+        self._run = cast("_Run[object]", run)
+        return run.wait(patience)
+
+    def callback(
+        self, function: Callable[[Action], object] | None, argument: str
+    ) -> Callable[[Action], object] | None:
+        """Return a coroutine function that calls a function of the user in the user's thread.
+
+        Raises `UsageError` for a coroutine function. What cannot be called is returned as it is.
+        """
+        if not callable(function):
+            return function
+        check_plain(function, argument)
+        called = function
+
+        async def in_thread(action: Action) -> object:
+            assert self._run is not None
+            return await self._run.post(called, action, argument)
+
+        in_thread.__qualname__ = getattr(function, "__qualname__", type(function).__name__)
+        return in_thread
+
+    def until(self, until: Until | None) -> Until | None:
+        """Return a condition as it is, and a function as `callback` does."""
+        return self.callback(until, "until") if callable(until) else until
+
+
+class _Run(Generic[_T]):
+    """One coroutine on the loop, and the thread that waits for it."""
+
+    def __init__(self, thread: LoopThread, function: Callable[[], Awaitable[_T]]) -> None:
+        self._thread = thread
+        self._function = function
+        self._inbox: SimpleQueue[_Post | None] = SimpleQueue()  # None is the end
+        self._task: asyncio.Task[None] | None = None
+        self._is_cancelled = False
+        self._results: list[_T] = []
+        self._error: BaseException | None = None
+        self._raised: list[tuple[Exception, TracebackType | None]] = []  # by callbacks
+
+    # --- in the thread that waits ---------------------------------------------------------------
+
+    def wait(self, patience: float) -> _T:
+        """Begin, call the callbacks, and return the result."""
+        try:
+            self._thread.submit(self._begin, context=copy_context())
+            while (post := _next(self._inbox)) is not None:
+                self._call(post)
+        except BaseException:
+            self._cancel_and_wait(patience)
+            raise
+        return self._result()
+
+    def _call(self, post: _Post) -> None:
+        """Call a callback, and tell the loop what it has returned or raised.
+
+        What is no `Exception` ends the wait like an interruption.
+        """
+        if post.answer.done():  # the wait has ended by its time limit
+            return
+        result, error = None, None
+        try:
+            result = plain_result(post.function(post.action), post.argument)
+        except Exception as raised:  # noqa: BLE001 - the wait raises it
+            error = raised
+            self._raised.append((raised, raised.__traceback__))
+        self._thread.submit(_answer, post.answer, result, error)
+
+    def _cancel_and_wait(self, patience: float) -> None:
+        """Cancel the coroutine, and return when it has ended."""
+        with suppress(ClientClosed, UsageError, Empty):
+            self._thread.submit(self._cancel)
+            ends_at = time.monotonic() + patience
+            while (post := _next(self._inbox, ends_at)) is not None:
+                self._thread.submit(post.answer.cancel)
+
+    def _result(self) -> _T:
+        error, self._error = self._error, None
+        if error is None:
+            return self._results[0]
+        try:
+            for raised, traceback in self._raised:
+                if raised is error:
+                    raise error.with_traceback(traceback)
+            if isinstance(error, RedisActionsError):
+                error.__traceback__ = None  # frames of the loop tell the caller nothing
+            raise error
+        finally:
+            self._raised.clear()
+            del error
+
+    # --- on the loop ----------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        if not self._is_cancelled:
+            self._task = self._thread.create_task(self._follow())
+            self._task.add_done_callback(self._end)
+
+    async def _follow(self) -> None:
+        try:
+            self._results.append(await self._function())
+        except BaseException as error:  # noqa: BLE001 - a SystemExit would end the loop
+            self._error = error
+
+    def _end(self, _: asyncio.Task[None]) -> None:
+        if self._thread.is_serving:  # at the end of the process, nobody is told
+            self._inbox.put(None)
+
+    def _cancel(self) -> None:
+        self._is_cancelled = True
+        if self._task is None:
+            self._inbox.put(None)
+        else:
+            self._task.cancel()
+
+    async def post(
+        self, function: Callable[[Action], object], action: Action, argument: str
+    ) -> object:
+        """Let the thread call a function; return its result, or raise its error."""
+        answer: Answer = self._thread.loop.create_future()
+        self._inbox.put(_Post(function, action, argument, answer))
+        result, error = await answer
+        if error is not None:
+            raise error
+        return result
+
+
+def _answer(answer: Answer, result: object, error: Exception | None) -> None:
+    if not answer.done():
+        answer.set_result((result, error))
+
+
+def _next(inbox: SimpleQueue[_Post | None], ends_at: float = math.inf) -> _Post | None:
+    """Return the next message. Raises `Empty` if there is none until `ends_at`."""
+    while True:
+        limit = min(ends_at - time.monotonic(), _LONGEST_WAIT)
+        try:
+            return inbox.get(timeout=None if limit == math.inf else max(limit, 0.0))
+        except Empty:
+            if time.monotonic() >= ends_at:
+                raise

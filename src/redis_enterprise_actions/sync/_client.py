@@ -1,0 +1,607 @@
+"""Synchronous `ActionsClient`. `python -m tests.sync_classes` writes this module."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast, overload
+
+from redis_enterprise_actions import ActionsClient as AsyncActionsClient
+from redis_enterprise_actions._client.pacing.durations import (
+    DEFAULT_OUTAGE_TIMEOUT,
+    NOT_FOUND_GRACE,
+)
+
+from ._arguments import kept, plain_token
+from ._cluster import Cluster
+from ._crdbs import Crdbs
+from ._databases import Databases
+from ._link import Link, operations_on
+from ._nodes import Nodes
+from ._operation import Operation
+from ._options import AsyncOptions, options_of
+from ._shards import Shards
+
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+    from types import TracebackType
+    from typing import Literal, Self
+
+    from tenacity.wait import WaitBaseT
+
+    from redis_enterprise_actions import (
+        Action,
+        Duration,
+        FinishedAction,
+        Observer,
+        OperationResult,
+        Recorder,
+        RequestError,
+        WaitError,
+    )
+    from redis_enterprise_actions._client.goals import Until
+
+    from ._tokens import TokenSource
+
+
+class ActionsClient:
+    """Client of one Redis Software cluster: lists its actions, starts work, and waits for it.
+
+    `url` is the cluster's REST API, such as `https://cluster.example.com:9443`, or a list of the
+    URLs of its nodes: the client stays with a node that answers, and asks the next one when that
+    node does not. The client follows a redirect to another node if that is in the list, or if its
+    host (`host` or `host:port`) is one of `trusted_hosts`; a node that redirects elsewhere is left
+    for the next one.
+
+    The client authenticates in one of these ways, and sends credentials to those nodes only:
+
+    - `username` and `password` of a cluster user: HTTP Basic authentication, or, with
+      `auth="jwt"`, tokens that the cluster grants and the client renews in time;
+    - `token`: a token, or a function that returns one. The client calls the function, in a thread
+      of its own, for the first token, when a token that tells its lifetime is about to expire, and
+      when the cluster refuses one. An `OSError` of the function is a failed request; any other
+      exception reaches the caller of the client. The token is sent as `JWT ...`, unless it names
+      another scheme;
+    - `client_cert`: a PEM file with a client certificate, whose key is in the same file or in
+      `client_key`.
+
+    The client verifies the cluster's certificate against the CAs of the system, or against those in
+    the PEM file `ca_cert`. With `fingerprint`, in hexadecimal digits, the client accepts the
+    certificate with that SHA-256 fingerprint, and checks nothing else of it. With `verify=False`
+    the client verifies nothing, and logs a warning.
+
+    `request_timeout` is the limit of one request, from when it is sent; as long as there is another
+    node to ask, each node gets only a share of it. All waits on a client share one poll loop: use
+    one client for each cluster. The client closes its connections by `close`, or at the end of
+    `with`.
+
+    All clients of a process share one thread with an event loop. Threads may share a client. In the
+    child of a fork a client is as if just made.
+
+    `databases`, `nodes`, `cluster`, `shards` and `crdbs` hold the calls and the waits for one kind
+    of object each.
+
+    Raises `UsageError` for settings that cannot work.
+
+    Source: requests/users/authorize, requests/users/refresh_jwt.
+    """
+
+    databases: Databases
+    nodes: Nodes
+    cluster: Cluster
+    shards: Shards
+    crdbs: Crdbs
+
+    def __init__(
+        self,
+        url: str | Sequence[str],
+        *,
+        username: str | None = None,
+        password: str | None = None,
+        token: str | TokenSource | None = None,
+        auth: Literal["basic", "jwt"] = "basic",
+        client_cert: str | os.PathLike[str] | None = None,
+        client_key: str | os.PathLike[str] | None = None,
+        ca_cert: str | os.PathLike[str] | None = None,
+        fingerprint: str | None = None,
+        verify: bool = True,
+        trusted_hosts: Iterable[str] = (),
+        request_timeout: Duration = 30.0,
+    ) -> None:
+        trusted_hosts = kept(trusted_hosts)
+        self._link = Link(
+            lambda: AsyncActionsClient(
+                url,
+                username=username,
+                password=password,
+                token=plain_token(token),
+                auth=auth,
+                client_cert=client_cert,
+                client_key=client_key,
+                ca_cert=ca_cert,
+                fingerprint=fingerprint,
+                verify=verify,
+                trusted_hosts=trusted_hosts,
+                request_timeout=request_timeout,
+            )
+        )
+        self.databases = Databases(self._link)
+        self.nodes = Nodes(self._link)
+        self.cluster = Cluster(self._link)
+        self.shards = Shards(self._link)
+        self.crdbs = Crdbs(self._link)
+
+    @classmethod
+    def from_env(
+        cls,
+        *,
+        url: str | Sequence[str] | None = None,
+        username: str | None = None,
+        password: str | None = None,
+        token: str | TokenSource | None = None,
+        auth: Literal["basic", "jwt"] | None = None,
+        client_cert: str | os.PathLike[str] | None = None,
+        client_key: str | os.PathLike[str] | None = None,
+        ca_cert: str | os.PathLike[str] | None = None,
+        fingerprint: str | None = None,
+        verify: bool | None = None,
+        trusted_hosts: Iterable[str] | None = None,
+        request_timeout: Duration | None = None,
+    ) -> Self:
+        """Make a client from the environment. An argument takes precedence over its variable.
+
+        Takes the arguments of `ActionsClient`. Reads `REDIS_ENTERPRISE_URL` (one or several, with
+        spaces between them), `REDIS_ENTERPRISE_TRUSTED_HOSTS` (likewise), `REDIS_ENTERPRISE_USER`,
+        `REDIS_ENTERPRISE_PASSWORD`, `REDIS_ENTERPRISE_AUTH` (`basic` or `jwt`),
+        `REDIS_ENTERPRISE_TOKEN`, `REDIS_ENTERPRISE_CLIENT_CERT`, `REDIS_ENTERPRISE_CLIENT_KEY`,
+        `REDIS_ENTERPRISE_CA_CERT` (paths of PEM files), `REDIS_ENTERPRISE_FINGERPRINT` and
+        `REDIS_ENTERPRISE_INSECURE` (`true`, `1`, `yes` or `on` switches verification off; the CA
+        and the fingerprint are then not used), and `REDIS_ENTERPRISE_REQUEST_TIMEOUT` (a duration
+        such as `1m`; 30 s if neither is given). Raises `UsageError`, which names all variables that
+        are missing.
+        """
+        return cls(
+            **options_of(
+                AsyncOptions.from_env(
+                    url=url,
+                    username=username,
+                    password=password,
+                    token=plain_token(token),
+                    auth=auth,
+                    client_cert=client_cert,
+                    client_key=client_key,
+                    ca_cert=ca_cert,
+                    fingerprint=fingerprint,
+                    verify=verify,
+                    trusted_hosts=trusted_hosts,
+                    request_timeout=request_timeout,
+                )
+            )
+        )
+
+    @classmethod
+    def from_profile(
+        cls, name: str, *, request_timeout: Duration | None = None, use_environment: bool = True
+    ) -> Self:
+        """Make a client from a profile of the configuration file, as `--profile` does.
+
+        Environment variables take precedence over the settings of the profile; with
+        `use_environment=False`, as for the second of two clusters, they are not read. Secrets come
+        from the files, the keyring or the `password_command` that the profile names; the command
+        may take 30 s. Raises `UsageError`, which names all settings that are missing.
+        """
+        return cls(
+            **options_of(
+                AsyncOptions.from_profile(
+                    name, request_timeout=request_timeout, use_environment=use_environment
+                )
+            )
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(map(repr, self.urls))})"
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """The URLs of the cluster's nodes, as the client was given them."""
+        return self._link.urls
+
+    def observe(self, observer: Observer) -> None:
+        """Call `observer` for each wait that begins on this client from now on.
+
+        The client calls the observer when a wait begins, in the thread that serves all clients,
+        which it must not delay, and in the context of the thread that waits,
+        with the still empty `Record` of the wait. The observer returns a function that the client
+        calls with the `Record` when the wait ends, however it ends. Exceptions of either are
+        logged, and end no wait.
+        """
+        self._link.observe(observer)
+
+    def close(self) -> None:
+        """Close the client, and its connections.
+
+        Waits that are still running, and later calls, raise `ClientClosed`.
+        """
+        self._link.close()
+
+    def list_actions(
+        self, *, bdb_uid: int | str | None = None, allow_partial: bool = True
+    ) -> list[Action]:
+        """Return all actions that the cluster knows: running, pending and remembered ones.
+
+        With `bdb_uid`, a uid or `name:NAME`, return only those on that database, of which v1 lists
+        only the state machines. Where the cluster has /v2/actions (7.22 and newer), imports,
+        exports and backups are included. If one of the two lists cannot be read, even after
+        repetitions, the actions of the other one are returned, with a warning in the log; without
+        `allow_partial`, that is an error, too. Raises `RequestError`, and `UsageError` for the name
+        of no database, or of several.
+
+        Source: GET /v1/actions, /v1/actions/bdb/{bdb_uid}, /v2/actions. Needs the permission
+        `view_status_of_cluster_action`.
+        """
+        return self._link.call(
+            lambda client, _: client.list_actions(bdb_uid=bdb_uid, allow_partial=allow_partial)
+        )
+
+    def get_action(self, uid: str) -> Action:
+        """Return one action as it is now. `uid` is an `action_uid` or a `task_id`.
+
+        Raises `ActionNotFound` if the cluster does not know the action, `RequestError`, and
+        `UsageError` for a reference such as `node:1/remove`, which `get` takes.
+
+        Source: GET /v1/actions/{uid}, /v2/actions/{uid}.
+        """
+        return self._link.call(lambda client, _: client.get_action(uid))
+
+    def wait_for_action(
+        self,
+        uid: str,
+        *,
+        timeout: Duration | None = None,
+        poll: WaitBaseT | None = None,
+        on_progress: Callable[[Action], object] | None = None,
+        stall_timeout: Duration | None = None,
+        outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
+        not_found_grace: Duration = NOT_FOUND_GRACE,
+        hold: Duration = 0.0,
+        until: Until | None = None,
+        recorder: Recorder | None = None,
+    ) -> FinishedAction:
+        """Wait until an action has completed, and return it, with the record of the wait.
+
+        `uid` is an `action_uid` or a `task_id`. A duration is seconds, a `timedelta` or text such
+        as `"30m"`; None means no limit:
+
+        - `timeout` covers the whole wait. At the deadline the client asks the cluster once more,
+          for at most 2 s, so the wait may end up to 2 s later.
+        - `stall_timeout`: how long nothing about the action may change, heartbeats included.
+        - `outage_timeout`: how long there may be no usable answer, counted from the first request
+          that got none. Left at its default, it is ten seconds for a cluster that was never
+          reached because its URL looks wrong: give it to resume a wait of an earlier process.
+        - `not_found_grace`: how long the client tolerates "not found" for an action that it has not
+          seen yet.
+
+        `until` is another end of the wait. A function is called with each changed `Action`, and
+        `"state=NAME"` and `"progress=50"` (reached or passed) are looked for likewise; the wait
+        then ends before the work, with the unfinished action. `"available"`, `"in-sync"`,
+        `"replicating"`, `"healthy"` and `"quiet"` wait for more than the work; see
+        `Operation.wait`, also for `hold`.
+
+        `poll` is a tenacity wait strategy, by default `AimedWait()`. The waits on one client share
+        their requests: three a second at most, and a rest of nine times the duration of an answer.
+        `on_progress` is called, in the thread that waits, with the first answer, each change and
+        the end; an exception of its own ends the wait. `recorder` keeps the record of a wait that
+        neither returns nor raises it, because the wait is under way or was cancelled.
+
+        Raises `ActionFailed`, `ActionCancelled`, `ActionAborted`, `ActionNotFound`,
+        `ActionVanished`, `ActionStalled` and `WaitTimeout`, all `WaitError`s; `RequestError` if
+        the cluster cannot be asked; `UsageError` and `ClientClosed`. An exception
+        that ends this early, such as `KeyboardInterrupt`, leaves the action on the cluster alone.
+        """
+        return self._link.call(
+            lambda client, caller: client.wait_for_action(
+                uid,
+                timeout=timeout,
+                poll=poll,
+                on_progress=caller.callback(on_progress, "on_progress"),
+                stall_timeout=stall_timeout,
+                outage_timeout=outage_timeout,
+                not_found_grace=not_found_grace,
+                hold=hold,
+                until=caller.until(until),
+                recorder=recorder,
+            )
+        )
+
+    def watch_action(
+        self,
+        uid: str,
+        *,
+        timeout: Duration | None = None,
+        poll: WaitBaseT | None = None,
+        on_progress: Callable[[Action], object] | None = None,
+        stall_timeout: Duration | None = None,
+        outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
+        not_found_grace: Duration = NOT_FOUND_GRACE,
+        hold: Duration = 0.0,
+        until: Until | None = None,
+        recorder: Recorder | None = None,
+    ) -> Generator[Action, None]:
+        """Iterate over the life of an action: the first answer, each change, and the end.
+
+        Takes the arguments of `wait_for_action` and raises what it raises, but yields an action
+        that failed, was cancelled or was aborted like any other. The end is a `FinishedAction`.
+        """
+        return self._link.iterate(
+            lambda client, caller: client.watch_action(
+                uid,
+                timeout=timeout,
+                poll=poll,
+                on_progress=caller.callback(on_progress, "on_progress"),
+                stall_timeout=stall_timeout,
+                outage_timeout=outage_timeout,
+                not_found_grace=not_found_grace,
+                hold=hold,
+                until=caller.until(until),
+                recorder=recorder,
+            )
+        )
+
+    @overload
+    def wait_for_actions(
+        self,
+        uids: Iterable[str],
+        *,
+        settle: Literal[False] = False,
+        allow_empty: bool = False,
+        timeout: Duration | None = None,
+        poll: WaitBaseT | None = None,
+        on_progress: Callable[[Action], object] | None = None,
+        stall_timeout: Duration | None = None,
+        outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
+        not_found_grace: Duration = NOT_FOUND_GRACE,
+        hold: Duration = 0.0,
+        until: Until | None = None,
+        recorder: Recorder | None = None,
+    ) -> list[FinishedAction]: ...
+
+    @overload
+    def wait_for_actions(
+        self,
+        uids: Iterable[str],
+        *,
+        settle: Literal[True],
+        allow_empty: bool = False,
+        timeout: Duration | None = None,
+        poll: WaitBaseT | None = None,
+        on_progress: Callable[[Action], object] | None = None,
+        stall_timeout: Duration | None = None,
+        outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
+        not_found_grace: Duration = NOT_FOUND_GRACE,
+        hold: Duration = 0.0,
+        until: Until | None = None,
+        recorder: Recorder | None = None,
+    ) -> list[FinishedAction | WaitError | RequestError]: ...
+
+    def wait_for_actions(
+        self,
+        uids: Iterable[str],
+        *,
+        settle: bool = False,
+        allow_empty: bool = False,
+        timeout: Duration | None = None,
+        poll: WaitBaseT | None = None,
+        on_progress: Callable[[Action], object] | None = None,
+        stall_timeout: Duration | None = None,
+        outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
+        not_found_grace: Duration = NOT_FOUND_GRACE,
+        hold: Duration = 0.0,
+        until: Until | None = None,
+        recorder: Recorder | None = None,
+    ) -> list[FinishedAction] | list[FinishedAction | WaitError | RequestError]:
+        """Wait for several actions at once; return them in the order given.
+
+        The first failure is raised and ends the other waits, not their work on the cluster. With
+        `settle=True` each wait goes on to its end, and the list holds the `FinishedAction`, or
+        the `WaitError` or `RequestError` that ended the wait. No uids at all raise `UsageError`,
+        unless `allow_empty=True`.
+
+        Takes the arguments of `wait_for_action`, which hold for each wait, and raises what it
+        raises. `on_progress` serves all waits; each `Action` carries its `uid`.
+        """
+        return self._link.call(
+            lambda client, caller: client.wait_for_actions(
+                uids,
+                settle=cast("Literal[True]", settle),
+                allow_empty=allow_empty,
+                timeout=timeout,
+                poll=poll,
+                on_progress=caller.callback(on_progress, "on_progress"),
+                stall_timeout=stall_timeout,
+                outage_timeout=outage_timeout,
+                not_found_grace=not_found_grace,
+                hold=hold,
+                until=caller.until(until),
+                recorder=recorder,
+            )
+        )
+
+    def submit(
+        self,
+        method: str,
+        path: str,
+        json: object = None,
+        *,
+        params: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
+        busy_timeout: Duration | None = 0.0,
+        outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
+        request_timeout: Duration | None = None,
+        untracked: Literal["refused", "completed"] = "refused",
+    ) -> Operation[OperationResult]:
+        """Send a call that starts work, and return the `Operation` to follow.
+
+        `path` is quoted and begins with the API's version, as in `/v1/bdbs/1`; `params` make the
+        query, and `json` the body, `{}` by default. A `method` is POST, PUT, PATCH or DELETE.
+
+        The client follows the work that the answer names: by an `action_uid`, alone or in an
+        object; by the `task_id` of a node's action; by the `id` of a task of an Active-Active
+        database. For an export or an import the answer names nothing: the client reads the database
+        before the call and resets the last result, so that it can tell the new one from it. Where
+        the answer to a call that changes a database names nothing, the client follows the database
+        until it has settled; for that, too, it reads the database before the call. A cancel is
+        followed until the action, or task, has ended.
+
+        Without any of these the operation is complete only where the API says so: for a dry run,
+        for a call that is documented as done when it is answered, or one that is documented to name
+        an action "if it exists". Otherwise nothing can be followed, and waiting raises
+        `NothingToFollow`; with `untracked="completed"` the answer counts as the end, but not one
+        that names several actions. A dry run of an Active-Active database is a task like any other.
+
+        A bootstrap goes to the first of the client's URLs only, once and without credentials, and
+        that node is asked for its end; see `Cluster.create`.
+
+        The API reads `dry_run`, `only_failovers` and `max_operations` from the query, but the
+        `dry_run` of the calls for shards from the body: a setting in the wrong place raises
+        `UsageError`. An error in the body of an answer whose status is a success raises
+        `RequestRejected`.
+
+        Durations are seconds, `timedelta`s or text such as `"30m"`. `busy_timeout`: how long the
+        client repeats the call after a 409, "busy", and the creation of a database after the 406
+        of a cluster that is not ready yet; `outage_timeout`: how long the client tries to
+        get the call accepted, but only ten seconds if it is left at its default and the cluster was
+        never reached; `request_timeout`: how long one request may take, by default as long
+        as the client's, or as the API documents where that is longer: 15 minutes for the
+        certificates of the cluster.
+
+        The client sends the call again if no node can have executed it (none was reached, or the
+        answer was 429) and after a 409. After a 503 it looks twice, at least 3 s apart, for work
+        that has begun, and follows that; without any, it sends again the calls that do no harm a
+        second time (docs/outages.md has the list). It honours `Retry-After`. If the answer to a
+        call that the cluster may have executed is lost, the client looks for the work: for an
+        Active-Active task by its `X-Task-ID`, which the client makes up unless it is in `headers`;
+        for a node's action, an export or an import by a change of its state since before the call.
+        The same work, started by another caller at that moment, is mistaken for it. Raises
+        `AnswerLost` if that does not settle whether the work began, another `RequestError` for
+        other failures, and `UsageError` for what cannot be sent.
+        """
+        return Operation(
+            self._link.start(
+                lambda client, _: client.submit(
+                    method,
+                    path,
+                    json,
+                    params=params,
+                    headers=headers,
+                    busy_timeout=busy_timeout,
+                    outage_timeout=outage_timeout,
+                    request_timeout=request_timeout,
+                    untracked=untracked,
+                )
+            )
+        )
+
+    def operation(self, ref: str) -> Operation[OperationResult]:
+        """Return the work that a reference names, to wait for, watch or cancel. Nothing is sent.
+
+        References are `action:UID` (or the uid alone), `node:UID/ACTION`, `cluster:ACTION`,
+        `crdb:ID`, `export:BDB`, `import:BDB`, `backup:BDB`, `bdb:UID`, `bdb:UID@gone` and
+        `bootstrap`; a database may be given by its name, as in `bdb:name:NAME` (see `Databases`).
+        Those from `submit` may end in `@` and a text that distinguishes their run from others.
+        Conditions are references, too: `bdb:UID@available`, `bdb:UID@in-sync`,
+        `crdb:GUID@replicating`, `cluster@quiet`, `cluster@healthy` and `bootstrap@idle`. Raises
+        `UsageError` for anything else.
+
+        The client asks for the uid of a named database when it first needs it, and keeps that.
+        """
+        return Operation(self._link.work(lambda client: client.operation(ref)))
+
+    def get(self, ref: str) -> Action:
+        """Look once: return the work that a reference names as it is now.
+
+        Takes the references of `operation`. Raises `ActionNotFound` if the cluster does not know
+        the work, `RequestError`, and `UsageError`.
+        """
+        return self._link.call(lambda client, _: client.get(ref))
+
+    @overload
+    def wait_for(
+        self,
+        *operations: Operation | str,
+        settle: Literal[False] = False,
+        allow_empty: bool = False,
+        timeout: Duration | None = None,
+        poll: WaitBaseT | None = None,
+        on_progress: Callable[[Action], object] | None = None,
+        stall_timeout: Duration | None = None,
+        outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
+        not_found_grace: Duration | None = None,
+        hold: Duration = 0.0,
+        until: Until | None = None,
+        recorder: Recorder | None = None,
+    ) -> list[FinishedAction]: ...
+
+    @overload
+    def wait_for(
+        self,
+        *operations: Operation | str,
+        settle: Literal[True],
+        allow_empty: bool = False,
+        timeout: Duration | None = None,
+        poll: WaitBaseT | None = None,
+        on_progress: Callable[[Action], object] | None = None,
+        stall_timeout: Duration | None = None,
+        outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
+        not_found_grace: Duration | None = None,
+        hold: Duration = 0.0,
+        until: Until | None = None,
+        recorder: Recorder | None = None,
+    ) -> list[FinishedAction | WaitError | RequestError]: ...
+
+    def wait_for(
+        self,
+        *operations: Operation | str,
+        settle: bool = False,
+        allow_empty: bool = False,
+        timeout: Duration | None = None,
+        poll: WaitBaseT | None = None,
+        on_progress: Callable[[Action], object] | None = None,
+        stall_timeout: Duration | None = None,
+        outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
+        not_found_grace: Duration | None = None,
+        hold: Duration = 0.0,
+        until: Until | None = None,
+        recorder: Recorder | None = None,
+    ) -> list[FinishedAction] | list[FinishedAction | WaitError | RequestError]:
+        """Wait for operations and for the work that references name, as `wait_for_actions` does.
+
+        Takes one or several, each an `Operation` or a reference as `operation` takes it.
+        `not_found_grace` is 10 s by default, and 60 s for an export, an import or a backup.
+        """
+        return self._link.call(
+            lambda client, caller: client.wait_for(
+                *operations_on(client, operations),
+                settle=cast("Literal[True]", settle),
+                allow_empty=allow_empty,
+                timeout=timeout,
+                poll=poll,
+                on_progress=caller.callback(on_progress, "on_progress"),
+                stall_timeout=stall_timeout,
+                outage_timeout=outage_timeout,
+                not_found_grace=not_found_grace,
+                hold=hold,
+                until=caller.until(until),
+                recorder=recorder,
+            )
+        )
