@@ -227,7 +227,7 @@ def install_airflow(session: nox.Session, *wanted: str) -> dict[str, str]:
 
 @nox.session(default=False, tags=["ci"])
 def ansible(session: nox.Session) -> None:
-    """Check and test the Ansible collection, with the real Ansible and playbooks that are killed."""
+    """Check and test the Ansible collection; run playbooks with the real Ansible, and kill some."""
     provide(session, "-e", ".", *group("ansible"))
     collections = fresh(session, "collections")
     link = collections / "ansible_collections" / "redis_enterprise" / "actions"

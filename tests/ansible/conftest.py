@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from redis_enterprise_actions.testing import Plan
+from redis_enterprise_actions.testing import FakeCluster, Plan
 from tests.ansible.playbooks import ROOT, Playbooks
 from tests.threaded_cluster import ThreadedCluster
 
@@ -56,35 +56,39 @@ def collections(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def installed() -> Iterator[ThreadedCluster]:
-    """Three installed nodes in no cluster; bootstraps take a second, and so does other work."""
-    yield from _served(bootstrapped=False)
+def server() -> Iterator[ThreadedCluster]:
+    """A cluster of three nodes."""
+    yield from _served(ThreadedCluster(nodes=3))
 
 
 @pytest.fixture
-def server() -> Iterator[ThreadedCluster]:
-    """A cluster of three nodes, whose work takes a second."""
-    yield from _served()
+def installed() -> Iterator[ThreadedCluster]:
+    """Three installed nodes in no cluster, whose bootstraps take a second."""
+    yield from _served(ThreadedCluster(nodes=3, bootstrapped=False))
 
 
-def _served(**options: object) -> Iterator[ThreadedCluster]:
-    server = ThreadedCluster(nodes=3, **options)
+def _served(server: ThreadedCluster) -> Iterator[ThreadedCluster]:
     server.start()
-    server.do(lambda cluster: cluster.plan("POST", "/v", Plan(duration=1.0), times=None))
-    for node in (1, 2, 3) if options else ():
-        server.do(lambda cluster, node=node: cluster.plan_bootstrap(node, duration=1.0))
     yield server
-    server.do(lambda cluster: cluster.heal())
+    server.do(FakeCluster.heal)
     server.stop()
 
 
 @pytest.fixture
 def playbooks(tmp_path: Path, collections: Path, server: ThreadedCluster) -> Playbooks:
-    """A runner of playbooks for `server`."""
+    """A runner of playbooks for `server`, whose work takes a second."""
+    server.do(_quick)
     return Playbooks(tmp_path, collections, server)
 
 
 @pytest.fixture
 def first_playbooks(tmp_path: Path, collections: Path, installed: ThreadedCluster) -> Playbooks:
-    """A runner of playbooks for `installed`."""
+    """A runner of playbooks for `installed`, whose work takes a second."""
+    installed.do(_quick)
+    for node in (1, 2, 3):
+        installed.do(lambda cluster, node=node: cluster.plan_bootstrap(node, duration=1.0))
     return Playbooks(tmp_path, collections, installed)
+
+
+def _quick(cluster: FakeCluster) -> None:
+    cluster.plan("POST", "/v", Plan(duration=1.0), times=None)

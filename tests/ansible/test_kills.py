@@ -154,9 +154,7 @@ class Killed:
 
     def during_wait(self) -> None:
         """Kill it while it waits."""
-        self.kill_when(
-            lambda: self.phase == "started" and self.arrived("GET", self.case.wait) > 1
-        )
+        self.kill_when(lambda: self.phase == "started" and self.arrived("GET", self.case.wait) > 1)
         assert self.phase == "started"
 
     def kill_when(self, condition: Callable[[], bool]) -> None:

@@ -21,7 +21,11 @@ from redis_enterprise_actions._cli.calls.table import CALLS
 
 def test_names() -> None:
     """The named calls are those of the command."""
-    names = [f"{resource}.{call.method.strip('_')}" for resource, calls in CALLS.items() for call in calls]
+    names = [
+        f"{resource}.{call.method.strip('_')}"
+        for resource, calls in CALLS.items()
+        for call in calls
+    ]
 
     assert call_names() == names
 
@@ -40,8 +44,8 @@ def test_requests() -> None:
         ("databases.upgrade", {"uid": "1"}, ("upgrade", {"bdb_uid": 1})),
         ("databases.upgrade", {"bdb_uid": "name:a"}, ("upgrade", {"bdb_uid": "name:a"})),
         ("databases.import", {"uid": 1, "sources": []}, ("import_", {"bdb_uid": 1, "sources": []})),
-        ("nodes.maintenance-on", {"uid": 2, "check": "yes"}, ("maintenance_on", {"node_uid": 2, "check": True})),
-        ("nodes.remove", {"node_uid": 2, "settings": None}, ("remove", {"node_uid": 2})),
+        ("crdbs.create", {"config": {}, "dry_run": "no"}, ("create", {"config": {}, "dry_run": False})),
+        ("nodes.remove", {"uid": 2, "settings": None}, ("remove", {"node_uid": 2})),
         ("crdbs.flush", {"uid": "a-b"}, ("flush", {"guid": "a-b"})),
     ],
 )  # fmt: skip

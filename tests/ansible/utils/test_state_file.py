@@ -24,7 +24,14 @@ from ansible_collections.redis_enterprise.actions.plugins.module_utils.state_fil
 if TYPE_CHECKING:
     from pathlib import Path
 
-STATE = State(INTENDED, "POST /v1/bdbs", "d", new_salt(), ("https://a:9443",), 1.5, before={"a": [1]})
+STATE = State(
+    INTENDED, "POST /v1/bdbs", "d", new_salt(), ("https://a:9443",), 1.5, before={"a": [1]}
+)
+
+
+def files_in(folder: Path) -> list[str]:
+    """Return the names of the files in a folder."""
+    return [each.name for each in folder.iterdir()]
 
 
 @pytest.fixture
@@ -45,7 +52,7 @@ def test_round_trip(path: Path) -> None:
     assert StateFile(str(path)).state == STATE._replace(phase=STARTED, ref="action:a")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert json.loads(path.read_text("utf-8"))["v"] == 1
-    assert os.listdir(path.parent) == ["state.json"]
+    assert files_in(path.parent) == ["state.json"]
 
 
 def test_clear(path: Path) -> None:
@@ -55,7 +62,7 @@ def test_clear(path: Path) -> None:
 
     file.clear()
 
-    assert os.listdir(path.parent) == []
+    assert files_in(path.parent) == []
     file.write(STATE)
     file.close()
     assert StateFile(str(path)).state == STATE
@@ -155,7 +162,7 @@ def test_full_disk(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file.close()
 
     assert StateFile(str(path)).state == STATE
-    assert os.listdir(path.parent) == ["state.json"]
+    assert files_in(path.parent) == ["state.json"]
 
 
 def test_digests() -> None:

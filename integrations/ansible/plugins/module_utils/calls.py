@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from redis_enterprise_actions import Cluster, Crdbs, Databases, Nodes, Shards, UsageError
+from redis_enterprise_actions.sync import Cluster, Crdbs, Databases, Nodes, Shards, UsageError
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from redis_enterprise_actions.sync import ActionsClient, Operation
 
 
 RESOURCES = {
@@ -21,7 +26,6 @@ RESOURCES = {
 _SHARED = frozenset({
     *("params", "headers", "busy_timeout", "outage_timeout", "request_timeout", "untracked"),
 })  # fmt: skip
-_RETURNS_OPERATION = re.compile(r"Operation\b")
 _UID = re.compile(r"(?:bdb|node)_uid|guid")
 _NUMBER = re.compile(r"-?\d{1,18}", re.ASCII)
 _SWITCHES = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
@@ -87,12 +91,13 @@ class Call(NamedTuple):
     def _is_in(self, rows: tuple[tuple[str, re.Pattern[str]], ...]) -> bool:
         return any(self.method == method and path.fullmatch(self.path) for method, path in rows)
 
-    def submit(self, client: Any, **settings: Any) -> Any:  # noqa: ANN401
+    def submit(self, client: ActionsClient, **settings: Any) -> Operation:  # noqa: ANN401
         """Make the call, and return the `Operation`. Raises the errors of the client."""
         settings = {**settings, "params": self.params, "headers": self.headers}
         if self.resource:
             method = getattr(getattr(client, self.resource), self.name)
-            return method(**self.arguments, **settings)
+            started: Operation = method(**self.arguments, **settings)
+            return started
         return client.submit(self.method, self.path, self.json, **settings)
 
 
@@ -147,12 +152,11 @@ def named_call(name: str, arguments: Mapping[str, Any]) -> Call:
 
 
 def _starts_work(method: object) -> bool:
-    if not inspect.iscoroutinefunction(method):
-        return False
-    return bool(_RETURNS_OPERATION.match(str(inspect.signature(method).return_annotation)))
+    """Return True for the method of a resource that makes a call."""
+    return inspect.isfunction(method) and inspect.signature(method).parameters.keys() >= _SHARED
 
 
-def _value(value: Any, annotation: str, name: str) -> Any:  # noqa: ANN401
+def _value(value: Any, annotation: str, name: str) -> Any:  # noqa: ANN401 - what YAML has
     """Return a value as the client takes it: templates of Ansible often make text of numbers."""
     kind = annotation.removesuffix(" | None")
     if kind in {"int", "int | str"} and isinstance(value, str) and _NUMBER.fullmatch(value.strip()):

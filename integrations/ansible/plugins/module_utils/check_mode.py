@@ -10,13 +10,15 @@ from .task import Settings, make_call
 
 
 if TYPE_CHECKING:
+    from redis_enterprise_actions.sync import ActionsClient
+
     from .calls import Call
 
 
 _UPDATE = re.compile(r"/v\d/bdbs/\d{1,18}")
 
 
-def would_call(client: Any, call: Call, settings: Settings) -> dict[str, Any]:  # noqa: ANN401
+def would_call(client: ActionsClient, call: Call, settings: Settings) -> dict[str, Any]:
     """Let the cluster check a call that has a dry run. Raises `TaskFailure` if it refuses.
 
     The answer of a dry run does not say that there is nothing to change: for the settings of a
@@ -36,7 +38,7 @@ def would_call(client: Any, call: Call, settings: Settings) -> dict[str, Any]:  
     return {**nothing, "changed": True, "msg": text}
 
 
-def _changes_nothing(client: Any, dry: Call, settings: Settings) -> bool:  # noqa: ANN401
+def _changes_nothing(client: ActionsClient, dry: Call, settings: Settings) -> bool:
     """Return True if the settings of a database are already as a call would set them."""
     wanted: Mapping[str, Any] | None = None
     if dry.resource == "databases" and dry.name == "update":

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from redis_enterprise_actions import Action, Outcome, RedisActionsError
+from redis_enterprise_actions.sync import Action, Outcome, RedisActionsError
 
-from .client import open_client
+from .client import client_of
 from .options import wait_arguments
 from .results import failure_of, result_of
 
@@ -23,13 +23,13 @@ def wait(module: ActionsModule) -> None:
     if module.check_mode:
         module.exit_json(changed=False, results=[], msg=f"would wait for {', '.join(refs)}")
     try:
-        with open_client(module.params) as client:
+        with client_of(module.params) as client:
             limits = wait_arguments(module.params)
             ends = client.wait_for(*refs, settle=settle, allow_empty=True, **limits)
     except RedisActionsError as error:
         failure = failure_of(error)
         module.fail_json(changed=False, results=[failure], **failure)
-    results = [_result(ref, end) for ref, end in zip(refs, ends)]
+    results = [_result(ref, end) for ref, end in zip(refs, ends, strict=True)]
     failures = [each for each in results if "msg" in each]
     if failures:
         first: dict[str, Any] = dict(failures[0])
@@ -48,7 +48,7 @@ def _result(ref: str, end: Action | RedisActionsError) -> dict[str, Any]:
 def check(module: ActionsModule) -> None:
     """Look at the cluster, and exit with what was found."""
     try:
-        with open_client(module.params) as client:
+        with client_of(module.params) as client:
             found = client.cluster.check(ignore_maintenance=module.params["ignore"])
     except RedisActionsError as error:
         module.fail_json(changed=False, **failure_of(error))

@@ -1,4 +1,4 @@
-"""Looks at the cluster: has a call whose answer is not known been executed?
+"""Looks at the cluster, which tell whether a call whose answer is not known was executed.
 
 The look before a call is stored with the intention to make it. What a later look shows beyond that
 has begun since, so it does not depend on the clocks of two machines.
@@ -11,14 +11,20 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from redis_enterprise_actions import ActionNotFound, Kind, RequestError, RequestRejected, UsageError
+from redis_enterprise_actions.sync import (
+    ActionNotFound,
+    Kind,
+    RequestError,
+    RequestRejected,
+    UsageError,
+)
 
 from .options import duration_of
 from .targets import ACTION, BOOTSTRAP, CHANGED, CRDB, CREATED, DELETED, TRANSFER
 
 
 if TYPE_CHECKING:
-    from redis_enterprise_actions import Action
+    from redis_enterprise_actions.sync import Action, ActionsClient
 
     from .calls import Call
     from .targets import Target
@@ -54,7 +60,7 @@ def patiently(look: Callable[[], _T], outage_timeout: str) -> _T:
         time.sleep(_PAUSE)
 
 
-def look_before(client: Any, call: Call, target: Target) -> dict[str, Any] | None:  # noqa: ANN401
+def look_before(client: ActionsClient, call: Call, target: Target) -> dict[str, Any] | None:
     """Return the state before a call, as JSON; None if nothing tells, or the user may not see it.
 
     Raises the errors of the client if the cluster does not answer.
@@ -73,7 +79,7 @@ def look_before(client: Any, call: Call, target: Target) -> dict[str, Any] | Non
 
 
 def find_work(
-    client: Any,  # noqa: ANN401
+    client: ActionsClient,
     call: Call,
     target: Target,
     before: Mapping[str, Any] | None,
@@ -95,15 +101,10 @@ def find_work(
         return Verdict.NOT_KNOWN
     if target.kind == CRDB:
         return _find_task(call, target, before, now, age)
-    if target.kind == BOOTSTRAP:
-        return Verdict.NOT_EXECUTED if _state(now) == before else target.ref
-    if target.kind == TRANSFER:
-        has_begun = now is not None and now.phase.unfinished and not before["running"]
-        return target.ref if has_begun else Verdict.NOT_KNOWN
-    return _find_action(target, before, now)
+    return _FINDERS[target.kind](target, before, now)
 
 
-def _find_created(client: Any, name: str, before: Mapping[str, Any]) -> str | Verdict:  # noqa: ANN401
+def _find_created(client: ActionsClient, name: str, before: Mapping[str, Any]) -> str | Verdict:
     new = [uid for uid in _uids_named(client, name) if uid not in before["databases"]]
     if len(new) > 1:
         return Verdict.NOT_KNOWN
@@ -113,7 +114,9 @@ def _find_created(client: Any, name: str, before: Mapping[str, Any]) -> str | Ve
     return f"action:{creations[0]}" if len(creations) == 1 else f"bdb:{new[0]}"
 
 
-def _find_on_database(client: Any, target: Target, before: Mapping[str, Any]) -> str | Verdict:  # noqa: ANN401
+def _find_on_database(
+    client: ActionsClient, target: Target, before: Mapping[str, Any]
+) -> str | Verdict:
     try:
         actions = _machines(client, target.uid)
     except RequestRejected as error:
@@ -144,12 +147,30 @@ def _find_task(
     return Verdict.NOT_EXECUTED if is_kept and age < _TASK_KEPT else Verdict.NOT_KNOWN
 
 
+def _find_bootstrap(target: Target, before: Mapping[str, Any], now: Action | None) -> str | Verdict:
+    """Find the bootstrap of a node, whose state has changed then."""
+    return Verdict.NOT_EXECUTED if _state(now) == before else target.ref
+
+
+def _find_transfer(target: Target, before: Mapping[str, Any], now: Action | None) -> str | Verdict:
+    """Find an export or import that is in progress; a result may be that of an older one."""
+    has_begun = now is not None and now.phase.unfinished and not before["running"]
+    return target.ref if has_begun else Verdict.NOT_KNOWN
+
+
 def _find_action(target: Target, before: Mapping[str, Any], now: Action | None) -> str | Verdict:
     """Find the run of an action of a node or the cluster, whose last result the cluster keeps."""
-    task_id = None if now is None else now.task_id
-    if _state(now) == before or (task_id and task_id == before["task_id"]):
-        return Verdict.NOT_EXECUTED
-    return f"{target.ref}@{task_id}" if task_id else Verdict.NOT_KNOWN
+    if now is None:
+        return Verdict.NOT_KNOWN if before["found"] else Verdict.NOT_EXECUTED
+    if now.task_id:
+        is_new = now.task_id != before["task_id"]
+        return f"{target.ref}@{now.task_id}" if is_new else Verdict.NOT_EXECUTED
+    # Without ids, only a run that is in progress, or the first one, is told from an older one.
+    has_begun = not before["found"] or (now.phase.unfinished and not before["running"])
+    return target.ref if has_begun else Verdict.NOT_KNOWN
+
+
+_FINDERS = {ACTION: _find_action, BOOTSTRAP: _find_bootstrap, TRANSFER: _find_transfer}
 
 
 def _state(action: Action | None) -> dict[str, Any]:
@@ -166,7 +187,7 @@ def _state(action: Action | None) -> dict[str, Any]:
     }
 
 
-def _get(client: Any, ref: str) -> Action | None:  # noqa: ANN401
+def _get(client: ActionsClient, ref: str) -> Action | None:
     try:
         found: Action = client.get(ref)
     except ActionNotFound:
@@ -174,16 +195,16 @@ def _get(client: Any, ref: str) -> Action | None:  # noqa: ANN401
     return found
 
 
-def _machines(client: Any, bdb_uid: str) -> list[Action]:  # noqa: ANN401
+def _machines(client: ActionsClient, bdb_uid: str) -> list[Action]:
     actions: list[Action] = client.list_actions(bdb_uid=int(bdb_uid), allow_partial=False)
     return [each for each in actions if each.kind is Kind.STATE_MACHINE]
 
 
-def _exists(client: Any, bdb_uid: str) -> bool:  # noqa: ANN401
+def _exists(client: ActionsClient, bdb_uid: str) -> bool:
     return int(bdb_uid) in client.databases.names()
 
 
-def _uids_named(client: Any, name: str) -> list[int]:  # noqa: ANN401
+def _uids_named(client: ActionsClient, name: str) -> list[int]:
     names: dict[int, str] = client.databases.names()
     return [uid for uid, each in names.items() if each == name]
 
@@ -197,7 +218,7 @@ def _name_in(call: Call) -> str | None:
     return name if isinstance(name, str) and name else None
 
 
-def database_uid(client: Any, call: Call) -> int | None:  # noqa: ANN401
+def database_uid(client: ActionsClient, call: Call) -> int | None:
     """Return the uid of the database that a call names by its name; None for other calls."""
     text = call.arguments.get("bdb_uid")
     if not isinstance(text, str):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from redis_enterprise_actions import RedisActionsError, UsageError
+from redis_enterprise_actions.sync import RedisActionsError, UsageError
 
 from .calls import Call, named_call
 from .check_mode import would_call
-from .client import open_client
+from .client import client_of
 from .options import wait_arguments
 from .results import failure_of
 from .state_file import StateFile, StateFileError
@@ -16,6 +16,8 @@ from .task import ResumableTask, Settings, TaskFailure, follow, make_call
 
 
 if TYPE_CHECKING:
+    from redis_enterprise_actions.sync import ActionsClient
+
     from .module import ActionsModule
 
 
@@ -37,7 +39,7 @@ def _run(module: ActionsModule) -> dict[str, Any]:
     params = module.params
     call = _call(params)
     settings = _settings(params)
-    with open_client(params) as client:
+    with client_of(params) as client:
         if params["ref"]:
             if module.check_mode:
                 settings = settings._replace(waits=False)
@@ -49,8 +51,8 @@ def _run(module: ActionsModule) -> dict[str, Any]:
 
 
 def _resumable(
-    module: ActionsModule, client: Any, call: Call, settings: Settings
-) -> dict[str, Any]:  # noqa: ANN401
+    module: ActionsModule, client: ActionsClient, call: Call, settings: Settings
+) -> dict[str, Any]:
     file = StateFile(module.params["state_file"])
     try:
         task = ResumableTask(client, call, settings, file, tuple(client.urls))

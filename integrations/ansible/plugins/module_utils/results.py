@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from redis_enterprise_actions import Action, FinishedAction, Outcome, RedisActionsError
+from redis_enterprise_actions.sync import Action, FinishedAction, Outcome, RedisActionsError
 
 
 def result_of(action: Action) -> dict[str, Any]:

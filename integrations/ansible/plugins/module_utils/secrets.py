@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 # Fields such as `authentication_redis_pass`, `password`, `secret_access_key` and `private_key`
 _SECRET_FIELD = re.compile(
-    r"pass(?!ive)|secret|token|private|(?:^|_)key(?:_|$)|authorization", re.I
+    r"pass(?!ive)|secret|token|private|(?:^|_)key(?:_|$)|authorization", re.IGNORECASE
 )
 _USER_IN_URL = re.compile(r"://[^/\s:@]*:([^/\s@]+)@")
 _OPEN_HEADERS = frozenset(

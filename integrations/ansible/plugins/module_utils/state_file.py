@@ -13,9 +13,12 @@ import os
 import secrets
 import stat
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 VERSION = 1
@@ -104,7 +107,7 @@ class StateFile:
                 raise StateFileError(f"state_file {self.path} is not a file")
             self._take(lock)
             try:
-                if os.stat(self.path).st_ino == os.fstat(lock).st_ino:
+                if self.path.stat().st_ino == os.fstat(lock).st_ino:
                     self._lock = lock
                     return
             except FileNotFoundError:
@@ -132,9 +135,9 @@ class StateFile:
             os.fsync(lock)
             if self._lock is None:
                 os.link(name, self.path)  # fails if there is a file by now
-                os.unlink(name)
+                Path(name).unlink()
             else:
-                os.replace(name, self.path)
+                Path(name).replace(self.path)
             _sync(self.path.parent)
         except OSError as error:
             os.close(lock)

@@ -5,21 +5,27 @@ from __future__ import annotations
 import re
 import time
 import uuid
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeVar
 
-from redis_enterprise_actions import (
+from redis_enterprise_actions.sync import (
     AnswerLost,
     Evidence,
     Outcome,
     RedisActionsError,
 )
 
-from .calls import Call
 from .looks import Verdict, database_uid, find_work, look_before, patiently
 from .results import failure_of, result_of
 from .state_file import ENDED, INTENDED, STARTED, State, StateFile, digest_of, new_salt
-from .targets import CRDB, Target, target_of, task_id_of, with_task_id
+from .targets import CRDB, target_of, task_id_of, with_task_id
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from redis_enterprise_actions.sync import ActionsClient, Operation
+
+    from .calls import Call
 
 
 _T = TypeVar("_T")
@@ -29,7 +35,7 @@ _SETTLED = 10.0
 _FINAL = frozenset({Outcome.FAILED, Outcome.CANCELLED, Outcome.ABORTED, Outcome.NOT_FOLLOWED})
 _NO, _YES, _UNKNOWN = "no", "yes", "unknown"
 # References of conditions that a wait goes on for once the work has completed
-_CONDITION = re.compile(r"[^@]*@(?:available|in-sync|replicating|quiet|healthy)(?:,.*)?", re.S)
+_CONDITION = re.compile(r"[^@]*@(?:available|in-sync|replicating|quiet|healthy)(?:,.*)?", re.DOTALL)
 
 
 class TaskFailure(Exception):
@@ -56,7 +62,7 @@ class Settings(NamedTuple):
         return self.submit_limits.get("untracked") == "completed"
 
 
-def follow(client: Any, ref: str, settings: Settings) -> dict[str, Any]:  # noqa: ANN401
+def follow(client: ActionsClient, ref: str, settings: Settings) -> dict[str, Any]:
     """Wait for work that an earlier task has started. Raises `TaskFailure`."""
     if not settings.waits:
         return _result(ref, started=_NO, changed=False)
@@ -67,7 +73,7 @@ def follow(client: Any, ref: str, settings: Settings) -> dict[str, Any]:  # noqa
     return _result(ref, started=_NO, changed=False) | result_of(ended)
 
 
-def make_call(client: Any, call: Call, settings: Settings) -> dict[str, Any]:  # noqa: ANN401
+def make_call(client: ActionsClient, call: Call, settings: Settings) -> dict[str, Any]:
     """Make a call, and wait for its work. Raises `TaskFailure`."""
     return _wait(call, _submit(client, call, settings), settings)
 
@@ -80,7 +86,7 @@ class ResumableTask:
 
     def __init__(
         self,
-        client: Any,  # noqa: ANN401
+        client: ActionsClient,
         call: Call,
         settings: Settings,
         file: StateFile,
@@ -190,7 +196,7 @@ class ResumableTask:
         named = None if state.database is None else int(state.database)
         if state.task_id is not None and task_id_of(call) is None:
             call = with_task_id(call, state.task_id)
-        target: Target = target_of(call, named)
+        target = target_of(call, named)
         try:
             age = max(0.0, time.time() - state.time)
             found = self._patiently(lambda: find_work(client, call, target, state.before, age))
@@ -205,7 +211,7 @@ class ResumableTask:
     def _patiently(self, look: Callable[[], _T]) -> _T:
         return patiently(look, self._settings.submit_limits["outage_timeout"])
 
-    def _wait(self, operation: Any) -> dict[str, Any]:  # noqa: ANN401
+    def _wait(self, operation: Operation) -> dict[str, Any]:
         """Wait for the work, and keep its end, unless an earlier task has reported it."""
         was_reported = self._state.is_reported
         if not self._settings.waits and operation.problem is None and operation.ref is not None:
@@ -296,7 +302,7 @@ class ResumableTask:
         return f" (to make the call again, delete {self._file.path})"
 
 
-def _submit(client: Any, call: Call, settings: Settings) -> Any:  # noqa: ANN401
+def _submit(client: ActionsClient, call: Call, settings: Settings) -> Operation:
     """Make a call, and return its `Operation`. Raises `TaskFailure`."""
     try:
         return call.submit(client, **settings.submit_limits)
@@ -306,7 +312,7 @@ def _submit(client: Any, call: Call, settings: Settings) -> Any:  # noqa: ANN401
         _fail(error, None, started=_NO, changed=False)
 
 
-def _wait(call: Call, operation: Any, settings: Settings) -> dict[str, Any]:  # noqa: ANN401
+def _wait(call: Call, operation: Operation, settings: Settings) -> dict[str, Any]:
     """Wait for the work of a call. Raises `TaskFailure`."""
     ref: str | None = operation.ref
     changed = not call.is_dry
