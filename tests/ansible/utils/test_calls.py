@@ -44,7 +44,7 @@ def test_requests() -> None:
         ("databases.upgrade", {"uid": "1"}, ("upgrade", {"bdb_uid": 1})),
         ("databases.upgrade", {"bdb_uid": "name:a"}, ("upgrade", {"bdb_uid": "name:a"})),
         ("databases.import", {"uid": 1, "sources": []}, ("import_", {"bdb_uid": 1, "sources": []})),
-        ("crdbs.create", {"config": {}, "dry_run": "no"}, ("create", {"config": {}, "dry_run": False})),
+        ("crdbs.create", {"config": 1, "dry_run": "no"}, ("create", {"config": 1, "dry_run": 0})),
         ("nodes.remove", {"uid": 2, "settings": None}, ("remove", {"node_uid": 2})),
         ("crdbs.flush", {"uid": "a-b"}, ("flush", {"guid": "a-b"})),
     ],

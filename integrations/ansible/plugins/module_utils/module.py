@@ -13,7 +13,7 @@ from .secrets import secrets_in, secrets_in_headers
 
 
 try:
-    import redis_enterprise_actions  # noqa: F401 - the modules that use it need it
+    import redis_enterprise_actions.sync  # noqa: F401 - the modules that use it need it
 except ImportError:
     _IMPORT_ERROR: str | None = traceback.format_exc()
 else:

@@ -12,7 +12,7 @@ from .client import client_of
 from .options import wait_arguments
 from .results import failure_of
 from .state_file import StateFile, StateFileError
-from .task import ResumableTask, Settings, TaskFailure, follow, make_call
+from .task import ResumableTask, Settings, TaskFailure, check_limits, follow, make_call
 
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ def _run(module: ActionsModule) -> dict[str, Any]:
             if module.check_mode:
                 settings = settings._replace(waits=False)
             return follow(client, params["ref"], settings)
+        check_limits(client, call, settings)
         if not params["state_file"]:
             make = would_call if module.check_mode else make_call
             return make(client, call, settings)

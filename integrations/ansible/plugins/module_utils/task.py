@@ -17,7 +17,7 @@ from redis_enterprise_actions.sync import (
 from .looks import Verdict, database_uid, find_work, look_before, patiently
 from .results import failure_of, result_of
 from .state_file import ENDED, INTENDED, STARTED, State, StateFile, digest_of, new_salt
-from .targets import CRDB, target_of, task_id_of, with_task_id
+from .targets import CRDB, DELETED, target_of, task_id_of, with_task_id
 
 
 if TYPE_CHECKING:
@@ -60,6 +60,14 @@ class Settings(NamedTuple):
     def accepts_untracked(self) -> bool:
         """True if the answer counts as the end of a call that names nothing to follow."""
         return self.submit_limits.get("untracked") == "completed"
+
+
+def check_limits(client: ActionsClient, call: Call, settings: Settings) -> None:
+    """Raise `UsageError` for a limit or a condition that cannot work, before the call is made."""
+    target = target_of(call)
+    ref = f"{target.ref}@gone" if target.kind == DELETED else target.ref or "action:0"
+    if settings.waits:
+        client.operation(ref).watch(**settings.wait_limits)  # sends nothing before its first step
 
 
 def follow(client: ActionsClient, ref: str, settings: Settings) -> dict[str, Any]:
