@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 from ansible_collections.redis_enterprise.actions.plugins.module_utils import task as task_module
 from ansible_collections.redis_enterprise.actions.plugins.module_utils.calls import Call, named_call
-from ansible_collections.redis_enterprise.actions.plugins.module_utils.state_file import StateFile
+from ansible_collections.redis_enterprise.actions.plugins.module_utils.state_file import (
+    State,
+    StateFile,
+    StateFileError,
+)
 from ansible_collections.redis_enterprise.actions.plugins.module_utils.task import (
     ResumableTask,
     Settings,
@@ -336,3 +340,49 @@ def test_killed_after(tasks: Tasks, monkeypatch: pytest.MonkeyPatch, kind: Kind)
     assert result["changed"] is (kind.after == "completed")
     again = tasks.run(kind.call)
     assert (again["outcome"], again["changed"]) == (kind.after, False)
+
+
+def test_busy_after_interruption(tasks: Tasks, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cluster that is busy may be so with the work of the interrupted run: it is looked for."""
+    tasks.kill(UPGRADE, monkeypatch, after=False)
+    busy = b'{"error_code": "db_busy"}'
+    tasks.server.do(
+        lambda cluster: cluster.inject(path="/v1/bdbs", method="POST", status=409, body=busy)
+    )
+
+    result = tasks.run(UPGRADE)
+
+    assert ended(result) == ("rejected", "no", False)
+    assert tasks.state["phase"] == "intended"
+    assert ended(tasks.run(UPGRADE)) == ("completed", "yes", True)
+
+
+def test_old_task(tasks: Tasks, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cluster forgets Active-Active tasks; after that, a call is not known."""
+    call = KINDS["crdb"].call
+    for age in (500.0, -500.0):
+        tasks.kill(call, monkeypatch, after=False)
+        state = {**tasks.state, "time": tasks.state["time"] - age}
+        tasks.path.write_text(json.dumps(state), "utf-8")
+        assert tasks.run(call)["outcome"] == "not known"
+        tasks.path.unlink()
+
+
+@pytest.mark.parametrize(("phase", "outcome"), [("started", "wrong usage"), ("ended", "completed")])
+def test_full_disk(tasks: Tasks, monkeypatch: pytest.MonkeyPatch, phase: str, outcome: str) -> None:
+    """If the state cannot be written after the call, the failure has the reference."""
+    write = StateFile.write
+
+    def full(file: StateFile, state: State) -> None:
+        if state.phase == phase:
+            raise StateFileError("the disk is full")
+        write(file, state)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(StateFile, "write", full)
+        result = tasks.run(UPGRADE)
+
+    assert ended(result) == (outcome, "yes", True)
+    assert result["msg"] == f"the disk is full. The call was made: {result['ref']}"
+    assert tasks.run(UPGRADE)["ref"] == result["ref"]
+    assert tasks.calls() == 1

@@ -144,7 +144,7 @@ def _find_task(
         return target.ref
     names = [name.casefold() for name in call.headers or {}]
     is_kept = _TTL_HEADER not in names and call.arguments.get("result_ttl") is None
-    return Verdict.NOT_EXECUTED if is_kept and age < _TASK_KEPT else Verdict.NOT_KNOWN
+    return Verdict.NOT_EXECUTED if is_kept and 0 <= age < _TASK_KEPT else Verdict.NOT_KNOWN
 
 
 def _find_bootstrap(target: Target, before: Mapping[str, Any], now: Action | None) -> str | Verdict:

@@ -37,9 +37,9 @@ class ActionsModule(AnsibleModule):  # type: ignore[misc] # it has no types
             names = ", ".join(contradicting)
             self.stop(f"profile has the settings of a connection, so {names} cannot be given, too")
 
-    def stop(self, problem: str) -> NoReturn:
+    def stop(self, problem: str, started: str = "no") -> NoReturn:
         """Fail because of an option. Nothing was sent."""
-        failure = {"outcome": "wrong usage", "started": "no", "changed": False}
+        failure = {"outcome": "wrong usage", "started": started, "changed": False}
         self.fail_json(msg=problem, ref=None, action=None, error_code=None, **failure)
         raise SystemExit(1)  # never reached: `fail_json` ends the process
 

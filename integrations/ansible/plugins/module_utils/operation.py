@@ -28,7 +28,7 @@ def run(module: ActionsModule) -> None:
     except TaskFailure as failure:
         module.fail_json(**failure.result)
     except StateFileError as error:
-        module.stop(str(error))
+        module.stop(str(error), error.started)
     except RedisActionsError as error:
         module.fail_json(**failure_of(error), started="no", changed=False)
     else:

@@ -28,7 +28,14 @@ _LARGEST = 1_000_000  # bytes
 
 
 class StateFileError(Exception):
-    """The state file cannot be used. Nothing was sent."""
+    """The state file cannot be used. Nothing was sent.
+
+    `started` is "no", or "unknown" if another task may have made the call.
+    """
+
+    def __init__(self, message: str, started: str = "no") -> None:
+        super().__init__(message)
+        self.started = started
 
 
 class State(NamedTuple):
@@ -124,7 +131,8 @@ class StateFile:
     def _in_use(self) -> StateFileError:
         return StateFileError(
             f"state_file {self.path} is in use: another task, or one that outlived its playbook, "
-            "makes this call at the moment"
+            "makes this call at the moment",
+            started="unknown",
         )
 
     def _replace(self, text: str) -> None:
@@ -184,7 +192,8 @@ def _parse(path: Path, body: bytes) -> State:
         version = fields.pop("v")
         if version != VERSION:
             raise StateFileError(
-                f"state_file {path} is of version {version!r:.20}, and this module reads {VERSION}"
+                f"state_file {path} is of version {version!r:.20}, and this module reads {VERSION}",
+                started="unknown",
             )
         state = State(**fields)
         bytes.fromhex(state.salt)
@@ -210,6 +219,7 @@ def _parse(path: Path, body: bytes) -> State:
     if not valid:
         raise StateFileError(
             f"state_file {path} cannot be read: it is not the state of a task. Whether its call "
-            "was executed is not known: look at the cluster, then delete the file"
+            "was executed is not known: look at the cluster, then delete the file",
+            started="unknown",
         )
     return state._replace(urls=tuple(state.urls))

@@ -16,7 +16,16 @@ from redis_enterprise_actions.sync import (
 
 from .looks import Verdict, database_uid, find_work, look_before, patiently
 from .results import failure_of, result_of
-from .state_file import ENDED, INTENDED, STARTED, State, StateFile, digest_of, new_salt
+from .state_file import (
+    ENDED,
+    INTENDED,
+    STARTED,
+    State,
+    StateFile,
+    StateFileError,
+    digest_of,
+    new_salt,
+)
 from .targets import CRDB, DELETED, target_of, task_id_of, with_task_id
 
 
@@ -31,6 +40,7 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 # Seconds that a call may take until its work shows; a look at an earlier time proves nothing.
 _SETTLED = 10.0
+_BUSY = 409
 # Ends of the work itself. After any other end, the next run goes on waiting.
 _FINAL = frozenset({Outcome.FAILED, Outcome.CANCELLED, Outcome.ABORTED, Outcome.NOT_FOLLOWED})
 _NO, _YES, _UNKNOWN = "no", "yes", "unknown"
@@ -165,20 +175,35 @@ class ResumableTask:
         )
         return self._send(call)
 
-    def _send(self, call: Call) -> dict[str, Any]:
+    def _send(self, call: Call, *, is_first: bool = True) -> dict[str, Any]:
+        """Make the call, and wait for its work.
+
+        After an interrupted run, a cluster that is busy may be so with the work of that run.
+        """
         try:
             operation = _submit(self._client, call, self._settings)
         except TaskFailure as failure:
             if failure.result["started"] == _NO:
-                self._file.clear()
+                if is_first or failure.result["status"] != _BUSY:
+                    self._file.clear()
             else:
                 failure.result["msg"] += ". The next run of this task looks for the work"
             raise
         state = self._state
         if operation.problem is not None and not self._settings.accepts_untracked:
             return self._wait(operation)
-        self._file.write(state._replace(phase=STARTED, ref=operation.ref, before=None))
+        self._keep(state._replace(phase=STARTED, ref=operation.ref, before=None))
         return self._wait(operation)
+
+    def _keep(self, state: State) -> None:
+        """Write the state after the call. Raises `TaskFailure`, as the call was made."""
+        try:
+            self._file.write(state)
+        except StateFileError as error:
+            result = _result(state.ref, started=_YES, changed=not self._state.is_reported)
+            result |= {"outcome": Outcome.WRONG_USAGE.value, **(state.result or {})}
+            words = [result.get("msg"), str(error), f"The call was made: {state.ref}"]
+            raise TaskFailure({**result, "msg": ". ".join(filter(None, words))}) from error
 
     def _follow(self, state: State) -> dict[str, Any]:
         """Wait for the work that an earlier task has started."""
@@ -190,14 +215,14 @@ class ResumableTask:
         """Follow the work of a call whose answer is not known; make the call if there is none."""
         found = self._look(state)
         if isinstance(found, str):
-            self._file.write(state._replace(phase=STARTED, ref=found, before=None))
+            self._keep(state._replace(phase=STARTED, ref=found, before=None))
             return self._wait(self._client.operation(found))
         if found is Verdict.NOT_KNOWN:
             self._fail_unknown(state)
         call = self._call
         if state.task_id is not None and task_id_of(call) is None:
             call = with_task_id(call, state.task_id)
-        return self._send(call)
+        return self._send(call, is_first=False)
 
     def _look(self, state: State) -> str | Verdict:
         call, client = self._call, self._client
@@ -206,11 +231,10 @@ class ResumableTask:
             call = with_task_id(call, state.task_id)
         target = target_of(call, named)
         try:
-            age = max(0.0, time.time() - state.time)
+            age = time.time() - state.time  # negative after a change of the clock
             found = self._patiently(lambda: find_work(client, call, target, state.before, age))
             if found is Verdict.NOT_EXECUTED and age < _SETTLED:
-                time.sleep(_SETTLED - age)
-                age = _SETTLED
+                time.sleep(_SETTLED - max(0.0, age))
                 found = self._patiently(lambda: find_work(client, call, target, state.before, age))
         except RedisActionsError as error:
             _fail(error, None, started=_UNKNOWN, changed=False)
@@ -223,7 +247,7 @@ class ResumableTask:
         """Wait for the work, and keep its end, unless an earlier task has reported it."""
         was_reported = self._state.is_reported
         if not self._settings.waits and operation.problem is None and operation.ref is not None:
-            self._file.write(self._state._replace(is_reported=True))
+            self._keep(self._state._replace(is_reported=True))
         settings = self._settings
         if _CONDITION.fullmatch(operation.ref or ""):
             limits = {k: each for k, each in settings.wait_limits.items() if k != "until"}
@@ -237,7 +261,7 @@ class ResumableTask:
         return self._end(result) if result["outcome"] is not None else result
 
     def _end(self, result: dict[str, Any]) -> dict[str, Any]:
-        self._file.write(
+        self._keep(
             self._state._replace(
                 phase=ENDED,
                 ref=result["ref"],
@@ -254,7 +278,7 @@ class ResumableTask:
         state = self._state
         if failure["outcome"] in _FINAL:
             failure["msg"] += self._advice
-            self._file.write(
+            self._keep(
                 state._replace(
                     phase=ENDED, outcome=failure["outcome"], ref=failure["ref"], result=failure
                 )
@@ -263,7 +287,7 @@ class ResumableTask:
             failure["msg"] += self._advice
         elif state.ref and _CONDITION.fullmatch(failure["ref"] or ""):
             # The work has completed, and what is waited for is the condition after it.
-            self._file.write(state._replace(ref=failure["ref"]))
+            self._keep(state._replace(ref=failure["ref"]))
 
     def _report(self, state: State) -> dict[str, Any]:
         """Return the end that an earlier task has seen. Raises `TaskFailure` for a failure."""
