@@ -18,9 +18,19 @@ def calls(cluster: FakeCluster) -> list[str]:
 
 
 def test_site(first_playbooks: Playbooks) -> None:
-    """The playbook builds the cluster and the database; the second run sends no call."""
+    """The playbook builds the cluster and the database; the second run sends no call.
+
+    Before the first run, and after it, check mode says so.
+    """
     site = first_playbooks.site()
     server = first_playbooks.server
+
+    checked = first_playbooks.run(site, "--check")
+
+    assert checked.code == 0, checked.output
+    assert checked.changed == 4
+    assert {each.partition("?")[2] for each in server.do(calls)} == {"dry_run=true"}
+    server.do(lambda cluster: cluster.requests.clear())
 
     first = first_playbooks.run(site)
 
@@ -36,10 +46,11 @@ def test_site(first_playbooks: Playbooks) -> None:
     assert first.task("Create the database")["action"]["object_uid"] == "1"
     assert {each["outcome"] for each in first.tasks} == {"completed"}
 
+    checked = first_playbooks.run(site, "--check")
     second = first_playbooks.run(site)
 
-    assert second.code == 0, second.output
-    assert second.changed == 0
+    assert (checked.code, checked.changed) == (0, 0), checked.output
+    assert (second.code, second.changed) == (0, 0), second.output
     assert len(server.do(calls)) == 5
     assert second.task("Upgrade the database")["ref"] == first.task("Upgrade the database")["ref"]
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from .task import Settings, make_call
+from .task import Settings, TaskFailure, make_call
 
 
 if TYPE_CHECKING:
@@ -15,11 +15,15 @@ if TYPE_CHECKING:
     from .calls import Call
 
 
+_NO_CLUSTER = 503  # of nodes that are in no cluster yet
+_OUTAGE = "10s"
 _UPDATE = re.compile(r"/v\d/bdbs/\d{1,18}")
 
 
 def would_call(client: ActionsClient, call: Call, settings: Settings) -> dict[str, Any]:
     """Let the cluster check a call that has a dry run. Raises `TaskFailure` if it refuses.
+
+    A playbook that builds a cluster can be checked before there is one.
 
     The answer of a dry run does not say that there is nothing to change: for the settings of a
     database, they are compared with those that an empty dry run answers.
@@ -31,7 +35,16 @@ def would_call(client: ActionsClient, call: Call, settings: Settings) -> dict[st
     if dry is None:
         text = f"would make the call {call.title}; the API has no dry run of it"
         return {**nothing, "changed": True, "msg": text}
-    make_call(client, dry, settings)
+    quick = settings._replace(
+        submit_limits={**settings.submit_limits, "outage_timeout": _OUTAGE, "busy_timeout": "0"}
+    )
+    try:
+        make_call(client, dry, quick)
+    except TaskFailure as failure:
+        if failure.result["status"] != _NO_CLUSTER:
+            raise
+        text = f"would make the call {call.title}; the nodes are not ready to check it"
+        return {**nothing, "changed": True, "msg": text}
     if _changes_nothing(client, dry, settings):
         return {**nothing, "changed": False, "msg": f"{call.title}: there is nothing to change"}
     text = f"would make the call {call.title}, which the cluster has checked"

@@ -284,7 +284,7 @@ class ResumableTask:
                 )
             )
         elif failure["outcome"] in {Outcome.NOT_FOUND, Outcome.VANISHED}:
-            failure["msg"] += self._advice
+            failure["msg"] += f". Look at the cluster for what the call has done{self._advice}"
         elif state.ref and _CONDITION.fullmatch(failure["ref"] or ""):
             # The work has completed, and what is waited for is the condition after it.
             self._keep(state._replace(ref=failure["ref"]))
