@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
+from ansible_collections.redis_enterprise.actions.plugins.module_utils import looks
 from ansible_collections.redis_enterprise.actions.plugins.module_utils import task as task_module
 from ansible_collections.redis_enterprise.actions.plugins.module_utils.calls import Call, named_call
 from ansible_collections.redis_enterprise.actions.plugins.module_utils.state_file import (
@@ -17,9 +19,10 @@ from ansible_collections.redis_enterprise.actions.plugins.module_utils.task impo
     ResumableTask,
     Settings,
     TaskFailure,
+    follow,
 )
 
-from redis_enterprise_actions.sync import ActionsClient
+from redis_enterprise_actions.sync import ActionsClient, ClusterUnreachable, RequestRejected
 from redis_enterprise_actions.testing import FakeCluster, Plan
 
 
@@ -385,4 +388,153 @@ def test_full_disk(tasks: Tasks, monkeypatch: pytest.MonkeyPatch, phase: str, ou
     assert ended(result) == (outcome, "yes", True)
     assert result["msg"] == f"the disk is full. The call was made: {result['ref']}"
     assert tasks.run(UPGRADE)["ref"] == result["ref"]
+    assert tasks.calls() == 1
+
+
+@pytest.mark.parametrize("times", ["before", "later"])
+def test_hidden(tasks: Tasks, monkeypatch: pytest.MonkeyPatch, times: str) -> None:
+    """If the user may not see the actions, before the call or later, it is not known."""
+    hide = partial(FakeCluster.inject, path="/v1/actions/bdb", status=403, times=None)
+    if times == "before":
+        tasks.server.do(hide)
+    tasks.kill(UPGRADE, monkeypatch, after=False)
+    tasks.server.do(FakeCluster.heal)
+    if times == "later":
+        tasks.server.do(hide)
+
+    assert tasks.run(UPGRADE)["outcome"] == "not known"
+    assert tasks.calls() == 0
+
+
+def test_two_found(tasks: Tasks, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two actions that have begun since, none is known to be that of the call."""
+    tasks.kill(UPGRADE, monkeypatch, after=True)
+    tasks.server.add("SMUpgradeBDB", bdb_uid=1)
+
+    assert tasks.run(UPGRADE)["outcome"] == "not known"
+
+
+def test_two_databases(tasks: Tasks, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor is one of two new databases of the same name."""
+    tasks.kill(CREATE, monkeypatch, after=True)
+    tasks.server.do(lambda cluster: cluster.add_bdb(name="cache"))
+
+    assert tasks.run(CREATE)["outcome"] == "not known"
+
+
+def test_older_database(tasks: Tasks, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A database of the name that was there before is not that of the call."""
+    older = tasks.server.do(lambda cluster: cluster.add_bdb(name="cache"))
+    tasks.kill(CREATE, monkeypatch, after=False)
+
+    result = tasks.run(CREATE)
+
+    assert result["action"]["object_uid"] != str(older)
+    assert tasks.calls() == 1
+
+
+def test_forgotten_creation(tasks: Tasks, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the cluster has forgotten the action, the new database itself is followed."""
+    tasks.kill(CREATE, monkeypatch, after=True)
+    tasks.server.do(lambda cluster: cluster.actions.clear())
+
+    result = tasks.run(CREATE)
+
+    assert (result["ref"], *ended(result)) == ("bdb:2", "completed", "yes", True)
+
+
+def test_other_work(tasks: Tasks, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work that the call does not start is not taken for its own."""
+    tasks.kill(UPGRADE, monkeypatch, after=False)
+    other = tasks.server.add("SMUpdateBDB", Plan(duration=0.1), bdb_uid=1)
+
+    result = tasks.run(UPGRADE)
+
+    assert ended(result) == ("completed", "yes", True)
+    assert other not in result["ref"]
+    assert tasks.calls() == 1
+
+
+def test_forgotten(tasks: Tasks) -> None:
+    """If the cluster has forgotten the work, the task says what to look at."""
+    tasks.run(UPGRADE, waits=False)
+    tasks.server.do(lambda cluster: cluster.actions.clear())
+
+    result = tasks.run(UPGRADE)
+
+    assert ended(result) == ("not found", "yes", True)
+    assert "Look at the cluster for what the call has done (to make" in result["msg"]
+
+
+def test_killed_after_the_answer(tasks: Tasks) -> None:
+    """A call that was answered with its end is over, also if the task was killed then."""
+    call = Call(method="POST", path="/v1/services")
+    tasks.server.do(lambda cluster: cluster.inject(path="/v1/services", status=200, body=b"{}"))
+    tasks.run(call, untracked="completed")
+    state = {**tasks.state, "phase": "started", "result": None, "is_reported": False}
+    tasks.path.write_text(json.dumps(state), "utf-8")
+
+    assert ended(tasks.run(call)) == ("completed", "yes", True)
+    assert ended(tasks.run(call)) == ("completed", "yes", False)
+
+
+def test_unknown_name(tasks: Tasks) -> None:
+    """Without a database of the name, no file is written, and nothing is sent."""
+    for uid, outcome in (("name:none", "not found"), ("none", "wrong usage")):
+        result = tasks.run(named_call("databases.upgrade", {"uid": uid}))
+        assert ended(result) == (outcome, "no", False)
+        assert not tasks.path.exists()
+
+
+def test_other_reference(tasks: Tasks) -> None:
+    """`ref` waits for work without a change, or only names it."""
+    ref = f"action:{tasks.server.add(plan=Plan(duration=0.1), bdb_uid=1)}"
+    cluster = tasks.server.cluster
+    with ActionsClient(cluster.url, username=cluster.username, password=cluster.password) as client:
+        waited = follow(client, ref, Settings(waits=True, wait_limits={}, submit_limits={}))
+        named = follow(client, ref, Settings(waits=False, wait_limits={}, submit_limits={}))
+        with pytest.raises(TaskFailure, match="not found"):
+            follow(client, "action:none", Settings(waits=True, wait_limits={}, submit_limits={}))
+
+    assert ended(waited) == ("completed", "no", False)
+    assert ended(named) == (None, "no", False)
+
+
+def test_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look is repeated during an outage, but not after a refusal."""
+    pauses: list[float] = []
+    monkeypatch.setattr(looks.time, "sleep", pauses.append)
+    errors = [ClusterUnreachable("GET", "/", reason="no") for _ in range(3)]
+
+    def look() -> str:
+        if errors:
+            raise errors.pop()
+        return "seen"
+
+    assert looks.patiently(look, "1m") == "seen"
+    assert pauses == [3.0, 3.0, 3.0]
+    errors.append(ClusterUnreachable("GET", "/", reason="no"))
+    with pytest.raises(ClusterUnreachable):
+        looks.patiently(look, "2s")
+    errors.append(RequestRejected("GET", "/", status=403))
+    with pytest.raises(RequestRejected):
+        looks.patiently(look, "1m")
+
+
+def test_older_task(tasks: Tasks, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The task of an earlier call with the same id tells nothing of this one."""
+    tasks.server.do(lambda cluster: cluster.start_crdb_task(guid="g", id="t"))
+    call = named_call("crdbs.update", {"guid": "g", "changes": {"memory_size": 5}, "task_id": "t"})
+    tasks.kill(call, monkeypatch, after=False)
+
+    assert tasks.run(call)["outcome"] == "not known"
+
+
+def test_second_version(tasks: Tasks, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The name of a database to create is found in the body of /v2, too."""
+    config = {"name": "cache", "memory_size": 1000}
+    call = Call(method="POST", path="/v2/bdbs", json={"bdb": config})
+    tasks.kill(call, monkeypatch, after=True)
+
+    assert ended(tasks.run(call)) == ("completed", "yes", True)
     assert tasks.calls() == 1

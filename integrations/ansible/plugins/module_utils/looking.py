@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from redis_enterprise_actions.sync import Action, Outcome, RedisActionsError
+from redis_enterprise_actions.sync import FinishedAction, Outcome, RedisActionsError
 
 from .client import client_of
 from .options import wait_arguments
@@ -39,7 +39,7 @@ def wait(module: ActionsModule) -> None:
     module.exit_json(changed=False, results=results, outcome=Outcome.COMPLETED.value)
 
 
-def _result(ref: str, end: Action | RedisActionsError) -> dict[str, Any]:
+def _result(ref: str, end: FinishedAction | RedisActionsError) -> dict[str, Any]:
     if isinstance(end, RedisActionsError):
         return failure_of(end, ref)
     return {"ref": ref, **result_of(end)}

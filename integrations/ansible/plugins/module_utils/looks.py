@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from redis_enterprise_actions.sync import (
     ActionNotFound,
+    DatabaseNotFound,
     Kind,
     RequestError,
     RequestRejected,
-    UsageError,
 )
 
 from .options import duration_of
@@ -70,7 +70,9 @@ def look_before(client: ActionsClient, call: Call, target: Target) -> dict[str, 
             name = _name_in(call)
             return None if name is None else {"databases": _uids_named(client, name)}
         if target.kind in {CHANGED, DELETED}:
-            return {"actions": [each.uid for each in _machines(client, target.uid)]}
+            uids = [each.uid for each in _machines(client, target.uid)]
+            gone = target.kind == DELETED and not _exists(client, target.uid)
+            return None if gone else {"actions": uids}
         if target.kind in {ACTION, TRANSFER, CRDB, BOOTSTRAP} and target.ref:
             return _state(_get(client, target.ref))
     except RequestRejected:
@@ -117,12 +119,7 @@ def _find_created(client: ActionsClient, name: str, before: Mapping[str, Any]) -
 def _find_on_database(
     client: ActionsClient, target: Target, before: Mapping[str, Any]
 ) -> str | Verdict:
-    try:
-        actions = _machines(client, target.uid)
-    except RequestRejected as error:
-        if error.status == 404 and target.kind == DELETED:
-            return f"{target.ref}@gone"
-        raise
+    actions = _machines(client, target.uid)
     new = [each for each in actions if each.uid not in before["actions"]]
     own = [each.uid for each in new if target.may_start(each.name)]
     if target.kind == DELETED and (own or not _exists(client, target.uid)):
@@ -220,12 +217,10 @@ def _name_in(call: Call) -> str | None:
 
 def database_uid(client: ActionsClient, call: Call) -> int | None:
     """Return the uid of the database that a call names by its name; None for other calls."""
-    text = call.arguments.get("bdb_uid")
-    if not isinstance(text, str):
+    kind, colon, name = str(call.arguments.get("bdb_uid", "")).strip().partition(":")
+    if not colon or kind != "name":
         return None
-    name = text.strip().partition(":")[2]
     found = client.databases.find(name)
     if found is None:
-        raise UsageError(f"no database of the cluster has the name {name!r}")
-    uid: int = found.uid
-    return uid
+        raise DatabaseNotFound(name)
+    return found.uid

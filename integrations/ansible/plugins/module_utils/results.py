@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from redis_enterprise_actions.sync import Action, FinishedAction, Outcome, RedisActionsError
+from typing import TYPE_CHECKING, Any
 
 
-def result_of(action: Action) -> dict[str, Any]:
+if TYPE_CHECKING:
+    from redis_enterprise_actions.sync import FinishedAction, RedisActionsError
+
+
+def result_of(action: FinishedAction) -> dict[str, Any]:
     """Return the end of a wait: `action`, `outcome` and `elapsed`."""
     fields = action.to_dict()
     fields.pop("record", None)
-    if not isinstance(action, FinishedAction):
-        return {"action": fields, "outcome": Outcome.of(action).value, "elapsed": None}
     record = action.record
     return {"action": fields, "outcome": record.outcome.value, "elapsed": record.elapsed}
 
