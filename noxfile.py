@@ -36,6 +36,11 @@ AIRFLOW_TESTS: Final = (
     *("pytest", "-c", "tests/airflow/pytest.ini", "--rootdir", ".", "--confcutdir", "."),
     "tests/airflow",
 )
+ANSIBLE: Final = Path("integrations/ansible")
+ANSIBLE_TESTS: Final = (
+    *("pytest", "-c", "tests/ansible/pytest.ini", "--rootdir", ".", "--confcutdir", "."),
+    *("-p", "no:cacheprovider", "tests/ansible"),
+)
 # Checks that a wheel has the files and modules that the demo does not use.
 COMPLETE: Final = """
 from importlib.resources import files
@@ -218,6 +223,20 @@ def install_airflow(session: nox.Session, *wanted: str) -> dict[str, str]:
         "AIRFLOW__CORE__UNIT_TEST_MODE": "True",
         "COVERAGE_FILE": str(home / "coverage"),
     }
+
+
+@nox.session(default=False, tags=["ci"])
+def ansible(session: nox.Session) -> None:
+    """Check and test the Ansible collection; run playbooks with the real Ansible, and kill some."""
+    provide(session, "-e", ".", *group("ansible"))
+    collections = fresh(session, "collections")
+    link = collections / "ansible_collections" / "redis_enterprise" / "actions"
+    link.parent.mkdir(parents=True)
+    link.symlink_to(ANSIBLE.resolve())
+    files = [str(file) for file in sorted(link.glob("plugins/*/*.py"))]
+    env = {"MYPYPATH": str(collections)}
+    session.run("mypy", "--explicit-package-bases", *files, env=env, silent=True)
+    session.run(*ANSIBLE_TESTS, *(session.posargs or ("-n", "4")))
 
 
 @nox.session(default=False, tags=["ci"])

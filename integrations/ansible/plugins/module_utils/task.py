@@ -1,0 +1,375 @@
+"""Task of the module `operation`: one call, made once, and the wait for its work."""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeVar
+
+from redis_enterprise_actions.sync import (
+    AnswerLost,
+    Evidence,
+    Outcome,
+    RedisActionsError,
+)
+
+from .looks import Verdict, database_uid, find_work, look_before, patiently
+from .results import failure_of, result_of
+from .state_file import (
+    ENDED,
+    INTENDED,
+    STARTED,
+    State,
+    StateFile,
+    StateFileError,
+    digest_of,
+    new_salt,
+)
+from .targets import CRDB, DELETED, target_of, task_id_of, with_task_id
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from redis_enterprise_actions.sync import ActionsClient, Operation
+
+    from .calls import Call
+
+
+_T = TypeVar("_T")
+# Seconds that a call may take until its work shows; a look at an earlier time proves nothing.
+_SETTLED = 10.0
+_BUSY = 409
+# Ends of the work itself. After any other end, the next run goes on waiting.
+_FINAL = frozenset({Outcome.FAILED, Outcome.CANCELLED, Outcome.ABORTED, Outcome.NOT_FOLLOWED})
+_NO, _YES, _UNKNOWN = "no", "yes", "unknown"
+# References of conditions that a wait goes on for once the work has completed
+_CONDITION = re.compile(r"[^@]*@(?:available|in-sync|replicating|quiet|healthy)(?:,.*)?", re.DOTALL)
+
+
+class TaskFailure(Exception):
+    """End of a task with a failure. `result` is what the module returns."""
+
+    def __init__(self, result: dict[str, Any]) -> None:
+        super().__init__(result["msg"])
+        self.result = result
+
+
+class Settings(NamedTuple):
+    """Options of a task beside its call.
+
+    `wait_limits` are the arguments of a wait, `submit_limits` those of the call.
+    """
+
+    waits: bool
+    wait_limits: Mapping[str, Any]
+    submit_limits: Mapping[str, Any]
+
+    @property
+    def accepts_untracked(self) -> bool:
+        """True if the answer counts as the end of a call that names nothing to follow."""
+        return self.submit_limits.get("untracked") == "completed"
+
+
+def check_limits(client: ActionsClient, call: Call, settings: Settings) -> None:
+    """Raise `UsageError` for a limit or a condition that cannot work, before the call is made."""
+    target = target_of(call)
+    ref = f"{target.ref}@gone" if target.kind == DELETED else target.ref or "action:0"
+    if settings.waits:
+        client.operation(ref).watch(**settings.wait_limits)  # sends nothing before its first step
+
+
+def follow(client: ActionsClient, ref: str, settings: Settings) -> dict[str, Any]:
+    """Wait for work that an earlier task has started. Raises `TaskFailure`."""
+    if not settings.waits:
+        return _result(ref, started=_NO, changed=False)
+    try:
+        ended = client.operation(ref).wait(**settings.wait_limits)
+    except RedisActionsError as error:
+        _fail(error, ref, started=_NO, changed=False)
+    return _result(ref, started=_NO, changed=False) | result_of(ended)
+
+
+def make_call(client: ActionsClient, call: Call, settings: Settings) -> dict[str, Any]:
+    """Make a call, and wait for its work. Raises `TaskFailure`."""
+    return _wait(call, _submit(client, call, settings), settings)
+
+
+class ResumableTask:
+    """Task with a state file. Raises `TaskFailure`, and `StateFileError` for the file.
+
+    `urls` are those of the cluster.
+    """
+
+    def __init__(
+        self,
+        client: ActionsClient,
+        call: Call,
+        settings: Settings,
+        file: StateFile,
+        urls: tuple[str, ...],
+    ) -> None:
+        self._client = client
+        self._call = call
+        self._settings = settings
+        self._file = file
+        self._urls = urls
+        self._identity = [call._asdict(), settings.wait_limits.get("until")]
+
+    def run(self) -> dict[str, Any]:
+        """Make the call unless an earlier task has, and wait for its work."""
+        state = self._file.state
+        if state is None:
+            return self._begin()
+        self._check(state)
+        if state.phase == ENDED:
+            return self._report(state)
+        if state.phase == STARTED:
+            return self._follow(state)
+        return self._find_out(state)
+
+    def predict(self) -> dict[str, Any] | None:
+        """Return the result that a task would have that makes no call; None if it would make one.
+
+        Nothing is sent, and the file stays as it is.
+        """
+        state = self._file.state
+        if state is None:
+            return None
+        self._check(state)
+        if state.phase == ENDED:
+            return self._report(state)
+        if state.phase == STARTED:
+            result = _result(state.ref, started=_YES, changed=not state.is_reported)
+            return result | {"msg": f"would wait for {state.ref}"}
+        call = f"{state.call}, which an earlier task was about to make"
+        return _result(None, started=_UNKNOWN, changed=True) | {
+            "msg": f"would look for the work of {call}, and make it if it was not executed"
+        }
+
+    def _begin(self) -> dict[str, Any]:
+        """Write the intention, with the state before the call, and make the call."""
+        call, client = self._call, self._client
+        if target_of(call).kind == CRDB and task_id_of(call) is None:
+            call = with_task_id(call, str(uuid.uuid4()))
+        try:
+            named = self._patiently(lambda: database_uid(client, call))
+            target = target_of(call, named)
+            before = self._patiently(lambda: look_before(client, call, target))
+        except RedisActionsError as error:
+            _fail(error, None, started=_NO, changed=False)
+        salt = new_salt()
+        self._file.write(
+            State(
+                phase=INTENDED,
+                call=call.title,
+                digest=digest_of(self._identity, salt),
+                salt=salt,
+                urls=self._urls,
+                time=time.time(),
+                database=None if named is None else str(named),
+                task_id=task_id_of(call) if target.kind == CRDB else None,
+                before=before,
+            )
+        )
+        return self._send(call)
+
+    def _send(self, call: Call, *, is_first: bool = True) -> dict[str, Any]:
+        """Make the call, and wait for its work.
+
+        After an interrupted run, a cluster that is busy may be so with the work of that run.
+        """
+        try:
+            operation = _submit(self._client, call, self._settings)
+        except TaskFailure as failure:
+            if failure.result["started"] == _NO:
+                if is_first or failure.result["status"] != _BUSY:
+                    self._file.clear()
+            else:
+                failure.result["msg"] += ". The next run of this task looks for the work"
+            raise
+        state = self._state
+        if operation.problem is not None and not self._settings.accepts_untracked:
+            return self._wait(operation)
+        self._keep(state._replace(phase=STARTED, ref=operation.ref, before=None))
+        return self._wait(operation)
+
+    def _keep(self, state: State) -> None:
+        """Write the state after the call. Raises `TaskFailure`, as the call was made."""
+        try:
+            self._file.write(state)
+        except StateFileError as error:
+            result = _result(state.ref, started=_YES, changed=not self._state.is_reported)
+            result |= {"outcome": Outcome.WRONG_USAGE.value, **(state.result or {})}
+            words = [result.get("msg"), str(error), f"The call was made: {state.ref}"]
+            raise TaskFailure({**result, "msg": ". ".join(filter(None, words))}) from error
+
+    def _follow(self, state: State) -> dict[str, Any]:
+        """Wait for the work that an earlier task has started."""
+        if state.ref is None:  # the answer to the call was the end of it
+            return self._end(_result(None, started=_YES, changed=True) | {"outcome": "completed"})
+        return self._wait(self._client.operation(state.ref))
+
+    def _find_out(self, state: State) -> dict[str, Any]:
+        """Follow the work of a call whose answer is not known; make the call if there is none."""
+        found = self._look(state)
+        if isinstance(found, str):
+            self._keep(state._replace(phase=STARTED, ref=found, before=None))
+            return self._wait(self._client.operation(found))
+        if found is Verdict.NOT_KNOWN:
+            self._fail_unknown(state)
+        call = self._call
+        if state.task_id is not None and task_id_of(call) is None:
+            call = with_task_id(call, state.task_id)
+        return self._send(call, is_first=False)
+
+    def _look(self, state: State) -> str | Verdict:
+        call, client = self._call, self._client
+        named = None if state.database is None else int(state.database)
+        if state.task_id is not None and task_id_of(call) is None:
+            call = with_task_id(call, state.task_id)
+        target = target_of(call, named)
+        try:
+            age = time.time() - state.time  # negative after a change of the clock
+            found = self._patiently(lambda: find_work(client, call, target, state.before, age))
+            if found is Verdict.NOT_EXECUTED and age < _SETTLED:
+                time.sleep(_SETTLED - max(0.0, age))
+                found = self._patiently(lambda: find_work(client, call, target, state.before, age))
+        except RedisActionsError as error:
+            _fail(error, None, started=_UNKNOWN, changed=False)
+        return found
+
+    def _patiently(self, look: Callable[[], _T]) -> _T:
+        return patiently(look, self._settings.submit_limits["outage_timeout"])
+
+    def _wait(self, operation: Operation) -> dict[str, Any]:
+        """Wait for the work, and keep its end, unless an earlier task has reported it."""
+        was_reported = self._state.is_reported
+        if not self._settings.waits and operation.problem is None and operation.ref is not None:
+            self._keep(self._state._replace(is_reported=True))
+        settings = self._settings
+        if _CONDITION.fullmatch(operation.ref or ""):
+            limits = {k: each for k, each in settings.wait_limits.items() if k != "until"}
+            settings = settings._replace(wait_limits=limits)
+        try:
+            result = _wait(self._call, operation, settings)
+        except TaskFailure as failure:
+            self._keep_failure(failure.result)
+            raise
+        result["changed"] = result["changed"] and not was_reported
+        return self._end(result) if result["outcome"] is not None else result
+
+    def _end(self, result: dict[str, Any]) -> dict[str, Any]:
+        self._keep(
+            self._state._replace(
+                phase=ENDED,
+                ref=result["ref"],
+                outcome=result["outcome"],
+                is_reported=True,
+                result=result,
+                before=None,
+            )
+        )
+        return result
+
+    def _keep_failure(self, failure: dict[str, Any]) -> None:
+        """Keep the end of the work, or else what the next run has to wait for."""
+        state = self._state
+        if failure["outcome"] in _FINAL:
+            failure["msg"] += self._advice
+            self._keep(
+                state._replace(
+                    phase=ENDED, outcome=failure["outcome"], ref=failure["ref"], result=failure
+                )
+            )
+        elif failure["outcome"] in {Outcome.NOT_FOUND, Outcome.VANISHED}:
+            failure["msg"] += f". Look at the cluster for what the call has done{self._advice}"
+        elif state.ref and _CONDITION.fullmatch(failure["ref"] or ""):
+            # The work has completed, and what is waited for is the condition after it.
+            self._keep(state._replace(ref=failure["ref"]))
+
+    def _report(self, state: State) -> dict[str, Any]:
+        """Return the end that an earlier task has seen. Raises `TaskFailure` for a failure."""
+        result = {**_result(state.ref, started=_YES, changed=False), **(state.result or {})}
+        result["changed"] = False
+        if state.outcome not in _FINAL:
+            return result
+        if state.outcome == Outcome.NOT_FOLLOWED and self._settings.accepts_untracked:
+            return _result(None, started=_YES, changed=False) | {"outcome": "completed"}
+        raise TaskFailure({"msg": f"{state.call} has ended: {state.outcome}", **result})
+
+    def _check(self, state: State) -> None:
+        """Raise `TaskFailure` for the state of another call, or of another cluster."""
+        problem = None
+        if state.digest != digest_of(self._identity, state.salt):
+            problem = f"of {state.call}, with other arguments than those of this task"
+        elif not set(state.urls) & set(self._urls):
+            problem = f"of the cluster at {', '.join(state.urls)}, and this is another one"
+        if problem is not None:
+            started = {INTENDED: _UNKNOWN}.get(state.phase, _YES)
+            result = _result(state.ref, started=started, changed=False)
+            text = f"state_file {self._file.path} is {problem}. Use another file for each call"
+            raise TaskFailure(result | {"outcome": Outcome.WRONG_USAGE.value, "msg": text})
+
+    def _fail_unknown(self, state: State) -> NoReturn:
+        when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(state.time))
+        result = _result(None, started=_UNKNOWN, changed=False)
+        raise TaskFailure({
+            **result,
+            "outcome": "not known",
+            "msg": f"it is not known whether {state.call} was started: a task was about to make "
+            f"the call at {when} and was interrupted. Nothing was sent now. Look at the cluster; "
+            f"then delete {self._file.path} to make the call, or give the reference of its work "
+            "as ref",
+        })  # fmt: skip
+
+    @property
+    def _state(self) -> State:
+        assert self._file.state is not None, "the intention is written first"
+        return self._file.state
+
+    @property
+    def _advice(self) -> str:
+        return f" (to make the call again, delete {self._file.path})"
+
+
+def _submit(client: ActionsClient, call: Call, settings: Settings) -> Operation:
+    """Make a call, and return its `Operation`. Raises `TaskFailure`."""
+    try:
+        return call.submit(client, **settings.submit_limits)
+    except AnswerLost as error:
+        _fail(error, None, started=_UNKNOWN, changed=True)
+    except RedisActionsError as error:
+        _fail(error, None, started=_NO, changed=False)
+
+
+def _wait(call: Call, operation: Operation, settings: Settings) -> dict[str, Any]:
+    """Wait for the work of a call. Raises `TaskFailure`."""
+    ref: str | None = operation.ref
+    changed = not call.is_dry
+    if not settings.waits and ref is not None:
+        return _result(ref, started=_YES, changed=changed)
+    try:
+        ended = operation.wait(**settings.wait_limits)
+    except RedisActionsError as error:
+        _fail(error, ref, started=_YES, changed=changed)
+    is_unchanged = ref is not None and "@unchanged" in ref and ended.evidence is Evidence.QUIET
+    changed = changed and not is_unchanged
+    return _result(ref, started=_YES, changed=changed) | result_of(ended)
+
+
+def _result(ref: str | None, *, started: str, changed: bool) -> dict[str, Any]:
+    return {
+        "ref": ref,
+        "started": started,
+        "changed": changed,
+        "action": None,
+        "outcome": None,
+        "elapsed": None,
+    }
+
+
+def _fail(error: RedisActionsError, ref: str | None, *, started: str, changed: bool) -> NoReturn:
+    failure = failure_of(error, ref)
+    raise TaskFailure({**failure, "started": started, "changed": changed}) from error

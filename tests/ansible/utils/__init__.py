@@ -1,0 +1,1 @@
+"""Tests of the single parts of the collection, in this process."""
