@@ -114,7 +114,7 @@ async def test_time_of_an_outage_counts_from_the_call(connected: FakeCluster) ->
 async def test_name_that_cannot_be_looked_up(connected: FakeCluster) -> None:
     """An error before the wait has no duration."""
     connected.inject(times=None, status=400)
-    with pytest.raises(RequestRejected, match="^GET /v1/bdbs: the cluster answered 400"):
+    with pytest.raises(RequestRejected, match=r"^GET /v1/bdbs: the cluster answered 400"):
         await run(wait_for("bdb:name:cache", begun=5.0))
 
 
