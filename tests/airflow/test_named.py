@@ -125,6 +125,11 @@ def test_ref_without_a_task_id() -> None:
             {"bdb_uid": 1, "sources": '{"type": "url"}'},
             "sources is not a list of JSON objects",
         ),
+        (
+            RedisEnterpriseMaintenanceOffOperator,
+            {"node_uid": 1, "until": "available"},
+            "until='available' is for work on one database",
+        ),
         (RedisEnterpriseMaintenanceOnOperator, {"node_uid": "one"}, "'one' is not the uid of"),
         (RedisEnterpriseUpgradeDatabaseOperator, {"bdb_uid": "one"}, "'one' is not the uid of"),
         (RedisEnterpriseUpgradeDatabaseOperator, {"bdb_uid": "name:x"}, "no database"),

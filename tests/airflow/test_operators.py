@@ -119,6 +119,14 @@ def test_without_waiting(server: ThreadedCluster) -> None:
     [
         ({"until": "avalable"}, "until='avalable' is none of .*, so no call was made"),
         ({"hold": 60}, "a hold is for conditions"),
+        (
+            {"path": "/v1/nodes/1/actions/remove", "until": "available"},
+            "until='available' is for work on one database",
+        ),
+        (
+            {"path": "/v1/cluster/actions/change_master", "until": "available"},
+            "until='available' is for work on one database",
+        ),
     ],
 )
 def test_wrong_condition(server: ThreadedCluster, options: dict[str, object], problem: str) -> None:
@@ -133,11 +141,11 @@ def test_wrong_condition(server: ThreadedCluster, options: dict[str, object], pr
 def test_condition_of_other_work(server: ThreadedCluster) -> None:
     """A condition that cannot be of the work fails the task at once; the work goes on."""
     store = TaskStateStore()
-    call = operator("/v1/nodes/1/actions/maintenance_on", until="available")
-    with pytest.raises(AirflowFailException, match=r"'node:1/maintenance_on@.* goes on"):
+    call = operator("/v1/bdbs/1", method="DELETE", until="available")
+    with pytest.raises(AirflowFailException, match=r"the deletion action:.*@bdb:1' goes on"):
         call.execute(context_of(store))  # type: ignore[arg-type]
 
-    assert store["redis_enterprise_action"]["ref"].startswith("node:1/")  # type: ignore[index]
+    assert store["redis_enterprise_action"]["ref"].endswith("@bdb:1")  # type: ignore[index]
 
 
 def test_condition_is_carried(server: ThreadedCluster) -> None:
@@ -233,7 +241,6 @@ def test_refused(server: ThreadedCluster, status: int, raised: type[Exception]) 
 def test_on_kill(server: ThreadedCluster, path: str, is_cancelling: bool, deleted: int) -> None:
     """A worker that is killed before there is a trigger cancels the work, too."""
     op = operator(path, cancel_on_kill=is_cancelling)
-    op.on_kill()
     deferred(op, context_of(TaskStateStore()))
     op.on_kill()
 

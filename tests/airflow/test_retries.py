@@ -135,7 +135,9 @@ def test_worker_killed_in_the_call(server: ThreadedCluster) -> None:
         CallKilled(task_id="t", method="POST", path=UPGRADE, deferrable=True).execute(
             context_of(store)
         )  # type: ignore[arg-type]
-    with pytest.raises(AirflowFailException, match="which may or may not have started work"):
+    with pytest.raises(
+        AirflowFailException, match="its call POST /v1/bdbs/1/upgrade, which may or may not"
+    ):
         operator().execute(context_of(store))  # type: ignore[arg-type]
 
     assert posted(server) == []

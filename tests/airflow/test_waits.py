@@ -118,13 +118,13 @@ async def test_name_that_cannot_be_looked_up(connected: FakeCluster) -> None:
         await run(wait_for("bdb:name:cache", begun=5.0))
 
 
-async def test_margin(connected: FakeCluster) -> None:
-    """A wait ends `margin` before its timeout, with a message about the timeout."""
+async def test_limit(connected: FakeCluster) -> None:
+    """A wait ends after `limit`, with a message about the timeout."""
     uid = connected.add_action(plan=Plan(outcome="never"))
     clock = asyncio.get_running_loop().time
     began = clock()
     with pytest.raises(WaitTimeout, match="after 20s"):
-        await run(wait_for(uid, timeout=20.0), margin=5.0)
+        await run(wait_for(uid, timeout=20.0), limit=15.0)
 
     assert 14 < clock() - began < 17.5
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from airflow.sdk.execution_time.timeout import timeout
 
+from redis_enterprise_actions.airflow.operators import RedisEnterpriseOperator
 from redis_enterprise_actions.testing import Plan
 from tests.airflow.conftest import TaskStateStore, context_of
 from tests.airflow.raised import AirflowException, AirflowFailException, AirflowTaskTimeout
@@ -21,7 +22,6 @@ from tests.airflow.tries import UPGRADE, operator, posted
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from redis_enterprise_actions.airflow.operators import RedisEnterpriseOperator
     from tests.threaded_cluster import ThreadedCluster
 
 MAINTENANCE = "/v1/nodes/1/actions/maintenance_on"
@@ -168,3 +168,29 @@ def test_killed(
     assert type(caught.value) is AirflowException
     assert deleted(server) == cancels
     assert store["redis_enterprise_action"]["ended"] is False  # type: ignore[index]
+
+
+@pytest.mark.parametrize("deferrable", [True, False])
+@pytest.mark.parametrize("persistent", [True, False])
+def test_killed_during_the_call(
+    server: ThreadedCluster, deferrable: bool, persistent: bool
+) -> None:
+    """SIGTERM during the call cancels the work as soon as its reference is known."""
+    plan(server, duration=3600)
+
+    class Killed(RedisEnterpriseOperator):
+        """Operator whose task is killed during its call."""
+
+        async def _submit(self, *arguments: object) -> str | dict[str, object]:
+            self.on_kill()
+            return await super()._submit(*arguments)  # type: ignore[arg-type]
+
+    op = Killed(
+        task_id="t", method="POST", path=MAINTENANCE, deferrable=deferrable, cancel_on_kill=True
+    )
+    raised = AirflowException if persistent else AirflowFailException
+    with pytest.raises(raised, match=r"was stopped after its call, .*'node:1/") as caught:
+        execute(op, TaskStateStore() if persistent else None)
+
+    assert type(caught.value) is raised
+    assert deleted(server) == 1

@@ -17,14 +17,14 @@ from .compat import (
     TaskDeferralTimeout,
     deferrable_by_default,
 )
-from .events import COMPLETED, action_to_json, airflow_error, call_error
+from .events import COMPLETED, STOPPED, action_to_json, airflow_error, call_error
 from .hooks import RedisEnterpriseHook
 from .job import run
 from .links import RedisEnterpriseClusterLink
 from .task_state import TaskState
 from .triggers import RedisEnterpriseTrigger, defer
 from .waits import Wait, seconds, shorter
-from .worker_wait import WorkerWait
+from .worker_wait import WorkerWait, limit_before
 
 
 if TYPE_CHECKING:
@@ -89,6 +89,7 @@ class RedisEnterpriseBaseOperator(BaseOperator):
         self.deferrable = deferrable_by_default() if deferrable is None else deferrable
         self.cancel_on_kill = cancel_on_kill
         self._waiting: WorkerWait | None = None
+        self._is_killed = False
         self._running: tuple[ConnectionSettings, str] | None = None  # work that `on_kill` cancels
 
     def call(self, client: ActionsClient, options: CallOptions) -> Call:
@@ -97,6 +98,14 @@ class RedisEnterpriseBaseOperator(BaseOperator):
         Raises `UsageError` for arguments that cannot work.
         """
         raise NotImplementedError
+
+    def call_name(self) -> str:
+        """Return the name of the call, for messages."""
+        return type(self).__name__
+
+    def expected_ref(self) -> str:
+        """Return a reference such as the work will have, to check `until` before the call."""
+        return "action:any"
 
     def chosen_ref(self) -> str | None:
         """Return the reference that the work will have if the call chooses it, or None."""
@@ -107,9 +116,9 @@ class RedisEnterpriseBaseOperator(BaseOperator):
         started_at = datetime.now(UTC)
         state = TaskState.from_context(cast("Mapping[str, object]", context))
         earlier = state.load()
-        any_work = self._wait("action:any", started_at)
         try:
-            settings = checked_settings(self.redis_enterprise_conn_id, any_work)
+            expected = self._wait(self.expected_ref(), started_at)
+            settings = checked_settings(self.redis_enterprise_conn_id, expected)
         except UsageError as error:
             raise AirflowFailException(f"{error}, so no call was made") from None
         if earlier is not None and self._is_to_repeat(earlier, settings):
@@ -119,6 +128,10 @@ class RedisEnterpriseBaseOperator(BaseOperator):
             return started
         self._running = settings, started
         context["ti"].xcom_push(key="ref", value=started)
+        if self._is_killed:  # during the call
+            self.on_kill()
+            message = f"the task was stopped after its call, which has started {started!r}"
+            raise airflow_error(STOPPED, message, repeatable=state.is_persistent)
         if not self.wait_for_completion:
             return {"ref": started}
         wait = self._wait(started, started_at)
@@ -131,8 +144,8 @@ class RedisEnterpriseBaseOperator(BaseOperator):
             conn_id, cancel = self.redis_enterprise_conn_id, self.cancel_on_kill
             trigger = RedisEnterpriseTrigger.of(wait, conn_id, cancel_on_kill=cancel)
             defer(self, trigger, cleared=is_cleared)
-        limit = seconds(self.execution_timeout, "execution_timeout")
-        self._waiting = WorkerWait(wait, settings, self.log.info, execution_timeout=limit)
+        limit = limit_before(seconds(self.execution_timeout, "execution_timeout"), wait)
+        self._waiting = WorkerWait(wait, settings, self.log.info, limit=limit)
         event = self._waiting.event()
         self._waiting = self._running = None  # `on_kill`, also called after a timeout, has no work
         return self.execute_complete(context, event, cleared=is_cleared)
@@ -149,7 +162,8 @@ class RedisEnterpriseBaseOperator(BaseOperator):
             return self.execute(context)
         if outcome == COMPLETED:
             state.record_end(ref)
-            self.log.info("%s", event["message"])
+            if self.deferrable:  # on the worker, the wait has written it
+                self.log.info("%s", event["message"])
             return cast("Result", event["action"])
         failure = airflow_error(outcome, event["message"], repeatable=state.is_persistent)
         if isinstance(failure, AirflowFailException):
@@ -172,15 +186,21 @@ class RedisEnterpriseBaseOperator(BaseOperator):
 
         Once there is a trigger, its own `on_kill` does that.
         """
+        self._is_killed = True
         if self._waiting is not None:
             self._waiting.cancel()
-        if self._running is None or not self.cancel_on_kill:
+        if self._running is None:
             return
         settings, ref = self._running
+        if not self.cancel_on_kill:
+            self.log.info("%r goes on: cancel_on_kill is not set", ref)
+            return
         try:
             run(cancel(settings.make_client(), ref))
         except RedisActionsError as error:
             self.log.warning("%s", error)
+        else:
+            self.log.info("%r is being cancelled", ref)
 
     def _do_render_template_fields(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
         """Render the fields, and hide their secrets before Airflow shows the fields."""
@@ -247,7 +267,7 @@ class RedisEnterpriseBaseOperator(BaseOperator):
         async with client:
             operation = await call()
             if operation.ref is not None:
-                self.log.info("the call has started %r", operation.ref)
+                self.log.info("%s has started %r", self.call_name(), operation.ref)
                 return operation.ref
             answer: Result = {"answer": masking.without_secrets(operation.answer)}
             if not self.wait_for_completion:
@@ -269,8 +289,8 @@ class RedisEnterpriseBaseOperator(BaseOperator):
     def _resume(self, earlier: EarlierTry) -> str:
         if earlier.ref is None:
             raise AirflowFailException(
-                "an earlier try ended during its call, which may or may not have started work. "
-                "Check the cluster, and clear this task to make the call"
+                f"an earlier try ended during its call {self.call_name()}, which may or may not "
+                "have started work. Check the cluster, and clear this task to make the call"
             )
         self.log.info("an earlier try has started %r", earlier.ref)
         return earlier.ref

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
@@ -32,6 +33,8 @@ __all__ = [
 ]
 
 _TASK_ID_HEADER: Final = "x-task-id"
+# Actions of a node or the cluster, which are on no database
+_OTHER_WORK: Final = re.compile(r"/v\d+/(?:nodes/\d+|cluster)/actions/([a-z_]+)$")
 
 
 class RedisEnterpriseOperator(RedisEnterpriseBaseOperator):
@@ -103,6 +106,15 @@ class RedisEnterpriseOperator(RedisEnterpriseBaseOperator):
             headers=self.headers,
             **options,
         )
+
+    def call_name(self) -> str:
+        """Return the method and the path."""
+        return f"{self.method} {self.path}"
+
+    def expected_ref(self) -> str:
+        """Return a reference of the kind that the path leads to, as far as that is clear."""
+        found = _OTHER_WORK.match(self.path)
+        return f"cluster:{found[1]}" if found else super().expected_ref()
 
     def chosen_ref(self) -> str | None:
         """Return the reference of the task that the header `X-Task-ID` chooses, or None."""
@@ -202,6 +214,10 @@ class _NodeOperator(RedisEnterpriseBaseOperator):
         super().__init__(**kwargs)
         self.node_uid = node_uid
         self.settings = settings
+
+    def expected_ref(self) -> str:
+        """Return the reference of an action of a node."""
+        return "node:1/any"
 
     @property
     def _node(self) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -17,7 +16,7 @@ from .hooks import RedisEnterpriseHook
 from .links import RedisEnterpriseClusterLink
 from .triggers import RedisEnterpriseTrigger, defer
 from .waits import Wait, seconds, shorter
-from .worker_wait import WorkerWait
+from .worker_wait import WorkerWait, limit_before
 
 
 if TYPE_CHECKING:
@@ -100,13 +99,12 @@ class RedisEnterpriseActionSensor(BaseSensorOperator):
     def poke(self, context: Context) -> PokeReturnValue:
         """Wait on the worker; with `mode="reschedule"`, for a short time only."""
         wait, grace = self._wait, None
-        limit = seconds(self.execution_timeout, "execution_timeout")
+        limit = limit_before(seconds(self.execution_timeout, "execution_timeout"), wait)
         if self._is_looking:
             grace = 0.0 if wait.elapsed() > _GRACE else None
-            wait = dataclasses.replace(wait, timeout=wait.elapsed() + _LOOK + wait.hold)
-            limit = None
+            limit = _LOOK + wait.hold
         self._waiting = WorkerWait(
-            wait, self._settings, self.log.info, execution_timeout=limit, not_found_grace=grace
+            wait, self._settings, self.log.info, limit=limit, not_found_grace=grace
         )
         event = self._waiting.event()
         self._waiting = None
@@ -117,7 +115,8 @@ class RedisEnterpriseActionSensor(BaseSensorOperator):
     def execute_complete(self, context: Context, event: WaitEvent) -> dict[str, object]:  # noqa: ARG002
         """Return the finished action, or raise the Airflow exception for its end."""
         if event["outcome"] == COMPLETED:
-            self.log.info("%s", event["message"])
+            if self.deferrable:  # on the worker, the wait has written it
+                self.log.info("%s", event["message"])
             return cast("dict[str, object]", event["action"])
         if event["outcome"] == TIMED_OUT:
             raise AirflowSensorTimeout(event["message"])

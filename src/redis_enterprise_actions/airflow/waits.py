@@ -90,22 +90,22 @@ class Wait:
         client: ActionsClient,
         log: Callable[..., object],
         *,
-        margin: float = 0.0,
+        limit: float | None = None,
         not_found_grace: float | None = None,
     ) -> Action:
         """Wait, with a line in the log for the beginning, each change, and every ten minutes.
 
-        The times in errors count from `started_at`. The wait ends `margin` seconds before its
-        timeout; with nothing left of that, it still polls once.
+        The times in errors count from `started_at`. The wait ends at its timeout, or after `limit`
+        seconds from now; with nothing left of either, it still polls once.
         """
-        limit = f", for at most {duration_text(self.timeout)}" if self.timeout is not None else ""
-        log("waiting for %s%s", self.goal, limit)
+        longest = f", for at most {duration_text(self.timeout)}" if self.timeout is not None else ""
+        log("waiting for %s%s", self.goal, longest)
         before, recorder = self.elapsed(), Recorder()
-        left = None if self.timeout is None else max(0.0, self.timeout - before - margin)
+        left = shorter(None if self.timeout is None else self.timeout - before, limit)
         async with _heartbeat(self, recorder, log) as progress:
             try:
                 return await client.operation(self.ref).wait(
-                    timeout=left,
+                    timeout=None if left is None else max(0.0, left),
                     stall_timeout=self.stall_timeout,
                     outage_timeout=self.outage_timeout,
                     not_found_grace=not_found_grace,

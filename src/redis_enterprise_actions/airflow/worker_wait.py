@@ -26,7 +26,7 @@ _MARGIN: Final = 3.0
 
 
 class WorkerWait:
-    """A wait in a thread of the worker, from now on."""
+    """A wait in a thread of the worker, from now on, for `limit` seconds at most."""
 
     def __init__(
         self,
@@ -34,14 +34,11 @@ class WorkerWait:
         settings: ConnectionSettings,
         log: Callable[..., object],
         *,
-        execution_timeout: float | None,
+        limit: float | None,
         not_found_grace: float | None = None,
     ) -> None:
         self._wait = wait
-        margin = 0.0
-        if execution_timeout is not None and wait.timeout is not None:
-            margin = wait.timeout - max(execution_timeout - _MARGIN, execution_timeout / 2)
-        self._job = Job(_run(wait, settings, log, max(0.0, margin), not_found_grace))
+        self._job = Job(_run(wait, settings, log, limit, not_found_grace))
 
     def event(self) -> WaitEvent:
         """Wait for the end. Airflow's alarm after `execution_timeout` is a timeout as any other."""
@@ -62,12 +59,19 @@ class WorkerWait:
         self._job.cancel()
 
 
+def limit_before(execution_timeout: float | None, wait: Wait) -> float | None:
+    """Return the seconds that a wait has before Airflow's alarm, which began with it."""
+    if execution_timeout is None:
+        return None
+    return max(execution_timeout - _MARGIN, execution_timeout / 2) - wait.elapsed()
+
+
 async def _run(
     wait: Wait,
     settings: ConnectionSettings,
     log: Callable[..., object],
-    margin: float,
+    limit: float | None,
     not_found_grace: float | None,
 ) -> Action:
     async with settings.make_client() as client:
-        return await wait.run(client, log, margin=margin, not_found_grace=not_found_grace)
+        return await wait.run(client, log, limit=limit, not_found_grace=not_found_grace)
