@@ -71,6 +71,17 @@ def test_connection_that_cannot_be(
     )
 
 
+def test_connection_that_redirects(server: ThreadedCluster) -> None:
+    """The reason names fields of the connection."""
+    headers = {"Location": "https://other:9443/v1/actions"}
+    server.do(lambda cluster: cluster.inject(times=None, status=307, headers=headers))
+    worked, message = RedisEnterpriseHook().test_connection()
+
+    assert worked is False
+    assert "the field trusted_hosts of the connection" in message
+    assert "REDIS_ENTERPRISE" not in message
+
+
 async def test_connection_without_an_asynchronous_way(
     connected: FakeCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:

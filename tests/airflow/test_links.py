@@ -34,6 +34,7 @@ KEY = cast("Any", None)
         ({"host": "a", "extra": {"ui_url": "https://ui:443/"}}, "https://ui:443/"),
         ({"host": "a", "extra": {"ui_url": "https://x:hunter2@ui/"}}, ""),
         ({"host": "a", "extra": {"ui_url": "javascript:alert(1)"}}, ""),
+        ({"host": "a", "extra": {"ui_url": "javascript://ui/%0aalert(1)"}}, ""),
         ({"host": "https://[broken"}, ""),
         ({"host": "https://"}, ""),
         ({}, ""),

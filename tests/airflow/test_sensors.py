@@ -169,6 +169,15 @@ def test_reschedule_timeout(server: ThreadedCluster, monkeypatch: pytest.MonkeyP
         sensor(ref=uid, deferrable=False, mode="reschedule", timeout=60).execute(poked(90.0))  # type: ignore[arg-type]
 
 
+def test_reschedule_with_an_execution_timeout(server: ThreadedCluster) -> None:
+    """`execution_timeout` is that of each look, as with other sensors of Airflow."""
+    uid = server.add(plan=Plan(duration=2.0))
+    limit = timedelta(seconds=60)
+    op = sensor(ref=uid, deferrable=False, mode="reschedule", execution_timeout=limit)
+
+    assert op.execute(poked(90.0))["phase"] == "completed"  # type: ignore[arg-type, index]
+
+
 def test_reschedule_with_a_stall_timeout() -> None:
     """Looks that know nothing of each other see no stall."""
     with pytest.raises(UsageError, match=r"needs deferrable=True, or mode='poke'"):

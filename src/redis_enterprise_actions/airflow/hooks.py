@@ -10,7 +10,7 @@ from airflow.sdk import BaseHook
 from redis_enterprise_actions import ActionsClient, RedisActionsError
 
 from .compat import AirflowNotFoundException
-from .connection import ConnectionSettings
+from .connection import ConnectionSettings, in_words_of_connections
 from .provider import CONN_TYPE, FIELDS, HIDDEN, HOOK_NAME, LABELS, PLACEHOLDERS
 
 
@@ -70,7 +70,7 @@ class RedisEnterpriseHook(BaseHook):
         try:
             count = asyncio.run(_count_actions(self.get_client()))
         except RedisActionsError as error:
-            return False, str(error)
+            return False, in_words_of_connections(str(error))
         return True, f"The cluster answers: it knows of {count} actions"
 
     @classmethod

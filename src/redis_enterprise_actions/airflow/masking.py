@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 _SECRET_NAME: Final = re.compile(
     r"authorization|credential|key(?:$|_id)|^license$|pass|private|pwd|secret|token", re.IGNORECASE
 )
-_TASK_ID: Final = "x-task-id"  # no secret: it is in the reference
 _URL_PASSWORD: Final = re.compile(
     r"(://[^/\s:@\"]*:)([^\s\"'<>]+)(?=@)"
 )  # sftp://user:password@host
@@ -64,8 +63,7 @@ def without_secrets(value: object) -> object:
 
 
 def _is_secret(name: object) -> bool:
-    text = str(name)
-    return _SECRET_NAME.search(text) is not None and text.casefold() != _TASK_ID
+    return _SECRET_NAME.search(str(name)) is not None
 
 
 def _secrets_in_text(text: str) -> Iterator[str]:
