@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from airflow.sdk.exceptions import (
         AirflowException,
         AirflowFailException,
+        AirflowRescheduleException,
         AirflowSensorTimeout,
         AirflowSkipException,
         AirflowTaskTimeout,
@@ -24,6 +25,7 @@ else:
         from airflow import exceptions as found
     AirflowException = found.AirflowException
     AirflowFailException = found.AirflowFailException
+    AirflowRescheduleException = found.AirflowRescheduleException
     AirflowSensorTimeout = found.AirflowSensorTimeout
     AirflowSkipException = found.AirflowSkipException
     AirflowTaskTimeout = found.AirflowTaskTimeout
@@ -33,6 +35,7 @@ else:
 __all__ = [
     "AirflowException",
     "AirflowFailException",
+    "AirflowRescheduleException",
     "AirflowSensorTimeout",
     "AirflowSkipException",
     "AirflowTaskTimeout",

@@ -7,8 +7,12 @@ import json
 import pytest
 from airflow.sdk import Connection
 
-from redis_enterprise_actions import UsageError
-from redis_enterprise_actions.airflow.connection import ConnectionSettings
+from redis_enterprise_actions import ClientCertificateRefused, UntrustedCertificate, UsageError
+from redis_enterprise_actions._client.wire.error_body import error_for
+from redis_enterprise_actions.airflow.connection import (
+    ConnectionSettings,
+    in_words_of_connections,
+)
 
 
 def settings(extra: object = None, **fields: object) -> ConnectionSettings:
@@ -106,3 +110,66 @@ async def test_client() -> None:
         {"fingerprint": "ab" * 32}, login="ops", password="p"
     ).make_client() as client:
         assert repr(client) == "ActionsClient('https://a:9443')"
+
+
+@pytest.mark.parametrize(
+    ("extra", "fields", "problem"),
+    [
+        ({"ca_cert": "none.pem"}, {}, "the field ca_cert 'none.pem' cannot be loaded"),
+        ({"ca_cert": "a", "fingerprint": "b"}, {}, "the field ca_cert and the field fingerprint"),
+        ({"verify": "no", "ca_cert": "a"}, {}, r"the field verify \(false\) and the field ca_cert"),
+        ({"client_key": "a"}, {}, "the field client_key needs the field client_cert"),
+        ({"fingerprint": "b"}, {}, "the field fingerprint 'b' is not a SHA-256 fingerprint"),
+        ({"auth": "jwt"}, {}, 'the field auth "jwt" needs the fields login and password'),
+        ({"auth": "digest"}, {}, "the field auth 'digest' is neither"),
+        ({}, {"login": "ops"}, "the fields login and password go together"),
+        ({}, {"login": "o:p", "password": "p"}, "the field login must not contain a colon"),
+        ({"trusted_hosts": "a/b"}, {}, "the field trusted_hosts has 'a/b'"),
+        ({}, {"host": "https://u:p@b"}, "pass the fields login and password"),
+    ],
+)
+def test_problems_in_words_of_connections(
+    extra: dict[str, object], fields: dict[str, object], problem: str
+) -> None:
+    """An error about settings names the connection, and its fields."""
+    with pytest.raises(UsageError, match=f"^connection 'c': .*{problem}") as caught:
+        settings(extra, **fields).make_client()
+
+    assert "=" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (
+            UntrustedCertificate("GET", "/", reason="self-signed"),
+            "Pass the certificate of its CA as the field ca_cert of the connection and use a name "
+            "that the certificate has, or pin it with the field fingerprint of the connection",
+        ),
+        (
+            UntrustedCertificate("GET", "/", reason="it", fingerprint="AB"),
+            "pin the new one with the field fingerprint of the connection",
+        ),
+        (
+            ClientCertificateRefused("GET", "/", reason="it"),
+            "Pass the one of a cluster user as the field client_cert of the connection",
+        ),
+        (
+            error_for("GET", "/", 307, {"Location": "https://b/v1"}, b"", permission=None),
+            "add its URL to the field urls of the connection or its host to the field "
+            "trusted_hosts of the connection, or turn on",
+        ),
+        (
+            UsageError("pass it as params={'dry_run': ...} (--param dry_run=...)"),
+            "pass it as query={'dry_run': ...}",
+        ),
+        (UsageError("pass it as json={'a': ...} (--data)"), "pass it as json={'a': ...}"),
+    ],
+)
+def test_errors_in_words_of_connections(error: Exception, words: str) -> None:
+    """An error of the client names fields of the connection, not options and variables."""
+    message = in_words_of_connections(str(error))
+
+    assert words in message
+    assert "REDIS_ENTERPRISE" not in message
+    assert "--" not in message

@@ -22,11 +22,17 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = (ROOT / "examples" / "airflow" / "upgrade_databases.py").read_text("utf-8")
-(DOCUMENTED,) = re.findall(
+DOCUMENTED, OWN = re.findall(
     r"^```python\n(.*?)^```",
     (ROOT / "docs" / "airflow.md").read_text("utf-8"),
     re.MULTILINE | re.DOTALL,
 )
+OWN_DAG = """
+from airflow.sdk import DAG
+
+with DAG("own", schedule=None) as dag:
+    RebalanceOperator(task_id="rebalance", bdb_uid="{{ 1 }}")
+"""
 
 
 def dag_of(source: str, name: str) -> DAG:
@@ -87,10 +93,21 @@ def test_example_that_fails(server: ThreadedCluster, example: DAG) -> None:
 
 
 def test_documented(server: ThreadedCluster) -> None:
-    """The DAGs of docs/airflow.md run unchanged."""
+    """The DAG of docs/airflow.md runs unchanged."""
     server.do(lambda cluster: cluster.plan("POST", "/v1/", Plan(duration=0.5)))
 
     assert states(run(dag_of(DOCUMENTED, "maintenance"))) == {
         "idle": "success",
         "maintenance_on": "success",
     }
+
+
+def test_own_operator(server: ThreadedCluster) -> None:
+    """The operator of docs/airflow.md works."""
+    dag = dag_of(f"{OWN}\n\n{OWN_DAG}", "own")
+    server.do(lambda cluster: cluster.plan("PUT", "/v1/", Plan(duration=0.5)))
+
+    assert states(run(dag)) == {"rebalance": "success"}
+    assert [seen.path for seen in server.cluster.requests if seen.method == "PUT"] == [
+        "/v1/bdbs/1/actions/rebalance"
+    ]

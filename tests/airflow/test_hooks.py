@@ -6,14 +6,15 @@ import sys
 import types
 from typing import TYPE_CHECKING
 
+import pytest
+
 from redis_enterprise_actions.airflow import RedisEnterpriseHook
+from redis_enterprise_actions.airflow.compat import AirflowNotFoundException
 from redis_enterprise_actions.airflow.provider import FIELDS
 from tests.airflow.conftest import CONN_ID, connection_to
 
 
 if TYPE_CHECKING:
-    import pytest
-
     from redis_enterprise_actions.testing import FakeCluster
     from tests.threaded_cluster import ThreadedCluster
 
@@ -68,3 +69,29 @@ def test_connection_that_cannot_be(
         False,
         "verify is 'perhaps', which is neither true nor false",
     )
+
+
+def test_connection_that_redirects(server: ThreadedCluster) -> None:
+    """The reason names fields of the connection."""
+    headers = {"Location": "https://other:9443/v1/actions"}
+    server.do(lambda cluster: cluster.inject(times=None, status=307, headers=headers))
+    worked, message = RedisEnterpriseHook().test_connection()
+
+    assert worked is False
+    assert "the field trusted_hosts of the connection" in message
+    assert "REDIS_ENTERPRISE" not in message
+
+
+async def test_connection_without_an_asynchronous_way(
+    connected: FakeCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where only synchronous code finds a connection, as in `airflow dags test`, it is asked."""
+
+    async def missing(self: object, conn_id: str) -> object:
+        raise AirflowNotFoundException(f"The conn_id `{conn_id}` isn't defined")
+
+    monkeypatch.setattr(RedisEnterpriseHook, "aget_connection", missing)
+
+    assert (await RedisEnterpriseHook().aget_settings()).urls == (connected.url,)
+    with pytest.raises(AirflowNotFoundException):
+        await RedisEnterpriseHook("missing").aget_settings()

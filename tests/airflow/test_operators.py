@@ -1,4 +1,4 @@
-"""Tests of `airflow.operators`: the call is made once, whatever happens to the tries."""
+"""Tests of `airflow.operators`: the call, its arguments, and what it returns."""
 
 from __future__ import annotations
 
@@ -9,45 +9,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from redis_enterprise_actions import UsageError
-from redis_enterprise_actions.airflow import RedisEnterpriseOperator
-from redis_enterprise_actions.airflow.events import WaitEvent
-from redis_enterprise_actions.testing import Plan
+from redis_enterprise_actions.airflow.operators import RedisEnterpriseOperator
 from tests.airflow.conftest import TaskStateStore, context_of
 from tests.airflow.raised import (
     AirflowException,
     AirflowFailException,
-    AirflowTaskTimeout,
-    TaskDeferralError,
-    TaskDeferred,
 )
+from tests.airflow.tries import UPGRADE, deferred, end, operator, posted
 
 
 if TYPE_CHECKING:
     from tests.threaded_cluster import ThreadedCluster
-
-UPGRADE = "/v1/bdbs/1/upgrade"
-
-
-def operator(path: str = UPGRADE, **options: object) -> RedisEnterpriseOperator:
-    """Return an operator that makes a call."""
-    return RedisEnterpriseOperator(task_id="t", method="POST", path=path, **options)
-
-
-def deferred(op: RedisEnterpriseOperator, context: dict[str, object]) -> TaskDeferred:
-    """Run a try until it defers."""
-    with pytest.raises(TaskDeferred) as caught:
-        op.execute(context)  # type: ignore[arg-type]
-    return caught.value
-
-
-def posted(server: ThreadedCluster) -> list[str]:
-    """Return the paths of the calls to the cluster."""
-    return [seen.path for seen in server.cluster.requests if seen.method == "POST"]
-
-
-def end(outcome: str = "completed", ref: str = "action:a1") -> WaitEvent:
-    """Return the payload of a trigger's event."""
-    return WaitEvent(ref=ref, outcome=outcome, message="words", action={"uid": "a1"})
 
 
 def test_begun(server: ThreadedCluster) -> None:
@@ -60,14 +32,15 @@ def test_begun(server: ThreadedCluster) -> None:
     assert context["ti"].xcoms == {"ref": trigger["ref"]}  # type: ignore[attr-defined]
     assert trigger["ref"].startswith("action:")
     assert trigger["cancel_on_kill"] is True
-    assert trigger["deadline"] - datetime.now(UTC) < timedelta(seconds=60)
+    assert datetime.now(UTC) - trigger["started_at"] < timedelta(seconds=30)
+    assert trigger["timeout"] == 60
     assert event.method_name == "execute_complete"
     assert event.kwargs == {"cleared": False}
     assert timedelta(minutes=10) < event.timeout < timedelta(minutes=11)
 
 
 @pytest.mark.parametrize(
-    ("options", "left"),
+    ("options", "timeout"),
     [
         ({"execution_timeout": timedelta(minutes=3)}, 180),
         ({"execution_timeout": timedelta(minutes=3), "timeout": timedelta(minutes=2)}, 120),
@@ -76,14 +49,12 @@ def test_begun(server: ThreadedCluster) -> None:
         ({}, None),
     ],
 )
-def test_deadline(server: ThreadedCluster, options: dict[str, object], left: int | None) -> None:
-    """The shorter of the two timeouts is the deadline; without them there is none."""
+def test_timeout(server: ThreadedCluster, options: dict[str, object], timeout: int | None) -> None:
+    """The shorter of the two timeouts ends the wait; without them there is none."""
     event = deferred(operator(**options), context_of())
-    deadline = event.trigger.serialize()[1]["deadline"]
 
-    assert (deadline is None) is (event.timeout is None) is (left is None)
-    if left is not None:
-        assert left - 30 < (deadline - datetime.now(UTC)).total_seconds() <= left
+    assert event.trigger.wait.timeout == timeout
+    assert (event.timeout is None) is (timeout is None)
 
 
 def test_completed() -> None:
@@ -99,7 +70,105 @@ def test_nothing_to_wait_for(server: ThreadedCluster) -> None:
     result = call.execute(context_of(TaskStateStore()))  # type: ignore[arg-type]
 
     assert result["phase"] == "completed"
+    assert result["answer"]["name"] == "x"  # type: ignore[index]
     json.dumps(result)
+
+
+def test_answer_without_secrets(server: ThreadedCluster) -> None:
+    """The answer of a dry run is returned without its secrets."""
+    body = {"name": "x", "memory_size": 1, "authentication_redis_pass": "hunter2"}
+    call = operator("/v1/bdbs", json=body, query={"dry_run": True})
+    result = call.execute(context_of(TaskStateStore()))  # type: ignore[arg-type]
+
+    assert "hunter2" not in json.dumps(result)
+
+
+def test_nothing_to_do(server: ThreadedCluster) -> None:
+    """So is the answer to a call that has nothing to do."""
+    server.cluster.inject(method="PUT", status=200, body='{"uid": 2, "name": "ops"}')
+    call = operator("/v1/users/2", method="PUT", json={"name": "ops"})
+
+    assert call.execute(context_of())["answer"] == {"uid": 2, "name": "ops"}  # type: ignore[arg-type]
+
+
+def test_condition_after_nothing(server: ThreadedCluster) -> None:
+    """A condition after a call that left no work to follow fails, as it was not waited for."""
+    store = TaskStateStore()
+    call = operator("/v1/users/2", method="PUT", json={}, until="available")
+    server.cluster.inject(method="PUT", status=200, body='{"uid": 2}')
+    with pytest.raises(AirflowFailException, match="was made, and until='available' needs work"):
+        call.execute(context_of(store))  # type: ignore[arg-type]
+
+    assert store["redis_enterprise_action"]["ended"] is True  # type: ignore[index]
+
+
+def test_without_waiting(server: ThreadedCluster) -> None:
+    """With `wait_for_completion=False`, the task pushes the reference, and ends."""
+    context = context_of(TaskStateStore())
+    result = operator(wait_for_completion=False).execute(context)  # type: ignore[arg-type]
+
+    assert result["ref"].startswith("action:")  # type: ignore[attr-defined]
+    assert context["ti"].xcoms == result  # type: ignore[attr-defined]
+    server.cluster.inject(path="/v1/services", status=200, body='{"a": true}')
+    call, context = operator("/v1/services", wait_for_completion=False), context_of()
+    assert call.execute(context) == {"ref": None, "answer": {"a": True}}  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"until": "avalable"}, "until='avalable' is none of .*, so no call was made"),
+        ({"hold": 60}, "a hold is for conditions"),
+        (
+            {"path": "/v1/nodes/1/actions/remove", "until": "available"},
+            "until='available' is for work on one database",
+        ),
+        (
+            {"path": "/v1/cluster/actions/change_master", "until": "available"},
+            "until='available' is for work on one database",
+        ),
+    ],
+)
+def test_wrong_condition(server: ThreadedCluster, options: dict[str, object], problem: str) -> None:
+    """A wrong condition fails the task before the call."""
+    store = TaskStateStore()
+    with pytest.raises(AirflowFailException, match=problem):
+        operator(**options).execute(context_of(store))  # type: ignore[arg-type]
+
+    assert (store, server.cluster.requests) == ({}, [])
+
+
+def test_condition_of_other_work(server: ThreadedCluster) -> None:
+    """A condition that cannot be of the work fails the task at once; the work goes on."""
+    store = TaskStateStore()
+    call = operator("/v1/bdbs/1", method="DELETE", until="available")
+    with pytest.raises(AirflowFailException, match=r"the deletion action:.*@bdb:1' goes on"):
+        call.execute(context_of(store))  # type: ignore[arg-type]
+
+    assert store["redis_enterprise_action"]["ref"].endswith("@bdb:1")  # type: ignore[index]
+
+
+def test_condition_is_carried(server: ThreadedCluster) -> None:
+    """The trigger waits for the condition, too."""
+    event = deferred(operator(until="available", hold=timedelta(minutes=1)), context_of())
+
+    assert (event.trigger.wait.until, event.trigger.wait.hold) == ("available", 60)
+
+
+@pytest.mark.parametrize("conn_id", ["missing", "broken"])
+def test_connection_that_is_none(
+    server: ThreadedCluster, monkeypatch: pytest.MonkeyPatch, conn_id: str
+) -> None:
+    """Without a connection that works, no call is made, and the next try makes it."""
+    extra = json.dumps({"conn_type": "redis_enterprise", "host": "a", "extra": {"auth": "x"}})
+    monkeypatch.setenv("AIRFLOW_CONN_BROKEN", extra)
+    store = TaskStateStore()
+    with pytest.raises(AirflowException, match=r"isn't defined|the field auth 'x' is neither"):
+        operator(redis_enterprise_conn_id=conn_id).execute(context_of(store))  # type: ignore[arg-type]
+
+    assert store == {}
+    deferred(operator(), context_of(store))
+    assert posted(server) == [UPGRADE]
 
 
 def test_nothing_to_follow(server: ThreadedCluster) -> None:
@@ -134,249 +203,30 @@ def test_body(server: ThreadedCluster, body: object) -> None:
     assert 2 in server.do(lambda cluster: cluster.bdbs)
 
 
-@pytest.mark.parametrize(
-    ("outcome", "persistent", "raised"),
-    [
-        ("ActionFailed", True, AirflowFailException),
-        ("ActionCancelled", True, AirflowFailException),
-        ("ActionAborted", True, AirflowFailException),
-        ("ActionNotFound", True, AirflowFailException),
-        ("ActionVanished", True, AirflowFailException),
-        ("RequestRejected", True, AirflowFailException),
-        ("AuthenticationError", True, AirflowFailException),
-        ("UntrustedCertificate", True, AirflowFailException),
-        ("UsageError", True, AirflowFailException),
-        ("SomethingNew", True, AirflowFailException),
-        ("ActionStalled", True, AirflowException),
-        ("ClusterUnreachable", True, AirflowException),
-        ("UnreadableReply", True, AirflowException),
-        ("WaitTimeout", True, AirflowTaskTimeout),
-        ("ActionStalled", False, AirflowFailException),
-        ("ClusterUnreachable", False, AirflowFailException),
-        ("WaitTimeout", False, AirflowFailException),
-    ],
-)
-def test_failures(outcome: str, persistent: bool, raised: type[BaseException]) -> None:
-    """Each outcome raises the exception of the table.
-
-    Without a store, a retry would make the call again, so that no outcome leads to one.
-    """
-    context = context_of(TaskStateStore() if persistent else None)
-    with pytest.raises(raised, match="words") as caught:
-        operator().execute_complete(context, end(outcome))  # type: ignore[arg-type]
-
-    assert type(caught.value) is raised
-
-
-def test_another_try_makes_no_other_call(server: ThreadedCluster) -> None:
-    """A retry after a timeout waits for the work of the first try."""
-    store = TaskStateStore()
-    ref = deferred(operator(), context_of(store)).trigger.ref
-    with pytest.raises(AirflowTaskTimeout):
-        operator().execute_complete(context_of(store), end("WaitTimeout", ref))  # type: ignore[arg-type]
-    again = deferred(operator(), context_of(store))
-
-    assert again.trigger.ref == ref
-    assert again.kwargs == {"cleared": False}
-    assert posted(server) == [UPGRADE]
-
-
-def test_worker_killed_after_the_end(server: ThreadedCluster) -> None:
-    """A worker that is killed after the work has ended leads to no other call."""
-    store = TaskStateStore()
-    ref = deferred(operator(), context_of(store)).trigger.ref
-    operator().execute_complete(context_of(store), end(ref=ref))  # type: ignore[arg-type]
-
-    assert deferred(operator(), context_of(store)).trigger.ref == ref
-    assert posted(server) == [UPGRADE]
-
-
-@pytest.mark.parametrize("outcome", ["completed", "ActionFailed"])
-def test_cleared_after_the_end(server: ThreadedCluster, outcome: str) -> None:
-    """Clearing a task whose work has ended repeats the call."""
-    server.do(lambda cluster: cluster.plan("POST", "/v1/", Plan(duration=0), times=None))
-    store = TaskStateStore()
-    ref = deferred(operator(), context_of(store)).trigger.ref
-    try:
-        operator().execute_complete(context_of(store), end(outcome, ref))  # type: ignore[arg-type]
-    except AirflowFailException:
-        assert outcome == "ActionFailed"
-
-    assert deferred(operator(), context_of(store, max_tries=1)).trigger.ref != ref
-    assert posted(server) == [UPGRADE] * 2
-
-
-def test_cleared_while_waiting(server: ThreadedCluster) -> None:
-    """Clearing a waiting task does not start its work twice."""
-    store = TaskStateStore()
-    ref = deferred(operator(), context_of(store)).trigger.ref
-    again = deferred(operator(), context_of(store, max_tries=1))
-
-    assert again.trigger.ref == ref
-    assert again.kwargs == {"cleared": True}
-    assert posted(server) == [UPGRADE]
-
-
-@pytest.mark.parametrize("cleared", [True, False])
-def test_cleared_and_over(server: ThreadedCluster, cleared: bool) -> None:
-    """If that work was cancelled, the call is made again; a retry does not repeat it."""
-    server.do(lambda cluster: cluster.plan("POST", "/v1/", Plan(duration=0), times=None))
-    context = context_of(TaskStateStore())
-    ref = deferred(operator(), context).trigger.ref
-    with pytest.raises(TaskDeferred if cleared else AirflowFailException):
-        operator().execute_complete(context, end("ActionCancelled", ref), cleared=cleared)  # type: ignore[arg-type]
-
-    assert posted(server) == [UPGRADE] * (2 if cleared else 1)
-
-
-def test_worker_killed_in_the_call(server: ThreadedCluster) -> None:
-    """A call with an unknown outcome is made again only after a user has cleared the task."""
-    store = TaskStateStore()
-
-    class WorkerKilled(BaseException):
-        """The end of a worker."""
-
-    class CallKilled(RedisEnterpriseOperator):
-        """Operator whose worker is killed during the call."""
-
-        async def _submit(self, client: object, body: object) -> str:
-            raise WorkerKilled
-
-    with pytest.raises(WorkerKilled):
-        CallKilled(task_id="t", method="POST", path=UPGRADE).execute(context_of(store))  # type: ignore[arg-type]
-    with pytest.raises(AirflowFailException, match="which may or may not have started work"):
-        operator().execute(context_of(store))  # type: ignore[arg-type]
-
-    assert posted(server) == []
-    deferred(operator(), context_of(store, max_tries=1))
-    assert posted(server) == [UPGRADE]
-
-
-def test_named_ahead(server: ThreadedCluster) -> None:
-    """The reference of a call with a chosen task id is stored before the call."""
-    store = TaskStateStore()
-
-    class CallKilled(RedisEnterpriseOperator):
-        """Operator whose worker is killed during the call."""
-
-        async def _submit(self, client: object, body: object) -> str:
-            raise KeyboardInterrupt
-
-    named = {"headers": {"Accept": "*/*", "X-Task-ID": "mine"}}
-    with pytest.raises(KeyboardInterrupt):
-        CallKilled(task_id="t", method="POST", path="/v1/crdbs", **named).execute(context_of(store))  # type: ignore[arg-type]
-
-    assert deferred(operator("/v1/crdbs", **named), context_of(store)).trigger.ref == "crdb:mine"
-    assert posted(server) == []
-
-
-@pytest.mark.parametrize("readable", [True, False])
-def test_named_as_an_ended_task(server: ThreadedCluster, readable: bool) -> None:
-    """A task with the chosen id that ended before the call is not taken for the call's."""
-    server.do(lambda cluster: cluster.start_crdb_task(plan=Plan(duration=0), id="mine"))
-    if not readable:
-        server.do(lambda cluster: cluster.inject(path="/v1/crdb_tasks", times=None, status=403))
-    store = TaskStateStore()
-
-    class CallKilled(RedisEnterpriseOperator):
-        """Operator whose worker is killed during the call."""
-
-        async def _submit(self, client: object, body: object) -> str:
-            raise KeyboardInterrupt
-
-    named = {"headers": {"X-Task-ID": "mine"}}
-    with pytest.raises(KeyboardInterrupt):
-        CallKilled(task_id="t", method="POST", path="/v1/crdbs", **named).execute(context_of(store))  # type: ignore[arg-type]
-    with pytest.raises(AirflowFailException, match="may or may not have started work"):
-        operator("/v1/crdbs", **named).execute(context_of(store))  # type: ignore[arg-type]
-
-
-def test_lost_call_with_the_id_of_an_ended_task(server: ThreadedCluster) -> None:
-    """After a lost call, a retry does not end with the result of an older task of that id."""
-    server.do(lambda cluster: cluster.start_crdb_task(plan=Plan(duration=0), id="mine"))
-    server.do(lambda cluster: cluster.inject(method="POST", path="/v1/crdbs", drop=True))
-    store = TaskStateStore()
-    call = operator("/v1/crdbs", headers={"X-Task-ID": "mine"}, json={})
-    for problem in ("may have executed it", "may or may not have started work"):
-        with pytest.raises(AirflowFailException, match=problem):
-            call.execute(context_of(store))  # type: ignore[arg-type]
-
-    deferred(call, context_of(store, max_tries=1))
-    assert len(posted(server)) == 2
-
-
 def test_invalid_json(server: ThreadedCluster) -> None:
     """Text that is not JSON fails the task before the call, and leaves no state."""
     store = TaskStateStore()
-    with pytest.raises(AirflowFailException, match="json is not valid JSON, so no call was made"):
+    with pytest.raises(
+        AirflowFailException, match=r"json is not valid JSON: .*, so no call was made"
+    ):
         operator(json='{"authentication_redis_pass": "hunter2').execute(context_of(store))  # type: ignore[arg-type]
 
     assert (store, posted(server)) == ({}, [])
 
 
-@pytest.mark.parametrize("status", [400, 401, 409])
-def test_refused(server: ThreadedCluster, status: int) -> None:
-    """A call that started nothing leaves no state."""
+@pytest.mark.parametrize(
+    ("status", "raised"),
+    [(400, AirflowFailException), (401, AirflowFailException), (409, AirflowException)],
+)
+def test_refused(server: ThreadedCluster, status: int, raised: type[Exception]) -> None:
+    """A call that started nothing leaves no state; a busy cluster (409) leads to a retry."""
     server.do(lambda cluster: cluster.inject(method="POST", status=status))
     store = TaskStateStore()
-    with pytest.raises(AirflowFailException, match=str(status)):
+    with pytest.raises(raised, match=str(status)) as caught:
         operator().execute(context_of(store))  # type: ignore[arg-type]
 
+    assert type(caught.value) is raised
     assert store == {}
-
-
-def test_answer_lost_and_found(server: ThreadedCluster) -> None:
-    """After a lost answer, work that is found on the cluster is followed."""
-    server.do(lambda cluster: cluster.inject(method="POST", lose=True))
-    event = deferred(operator("/v1/nodes/1/actions/maintenance_on"), context_of(TaskStateStore()))
-
-    assert event.trigger.ref.startswith("node:1/maintenance_on@")
-
-
-@pytest.mark.parametrize("persistent", [True, False])
-def test_answer_lost(server: ThreadedCluster, persistent: bool) -> None:
-    """After a lost answer with an unknown outcome, the task fails, and a retry makes no call."""
-    server.do(lambda cluster: cluster.inject(method="POST", lose=True))
-    store = TaskStateStore() if persistent else None
-    with pytest.raises(AirflowFailException, match="may have executed it; to find out, run"):
-        operator().execute(context_of(store))  # type: ignore[arg-type]
-
-    assert posted(server) == [UPGRADE]
-    if persistent:
-        with pytest.raises(AirflowFailException, match="may or may not have started work"):
-            operator().execute(context_of(store))  # type: ignore[arg-type]
-
-
-def test_answer_lost_that_can_be_followed(server: ThreadedCluster) -> None:
-    """After a lost answer, a reference with a chosen task id is followed."""
-    server.do(lambda cluster: cluster.inject(method="POST", path="/v1/crdbs", lose=True))
-    server.do(lambda cluster: cluster.inject(method="GET", times=None, status=400))
-    event = deferred(
-        operator("/v1/crdbs", headers={"X-Task-ID": "mine"}, json={}), context_of(TaskStateStore())
-    )
-
-    assert event.trigger.ref == "crdb:mine"
-
-
-@pytest.mark.parametrize(
-    ("persistent", "raised"), [(True, TaskDeferralError), (False, AirflowFailException)]
-)
-def test_broken_trigger(persistent: bool, raised: type[Exception]) -> None:
-    """A failed trigger leads to a retry only if that does not repeat the call."""
-    context = context_of(TaskStateStore() if persistent else None)
-    with pytest.raises(raised):
-        operator().resume_execution("__fail__", {"error": "it broke"}, context)  # type: ignore[arg-type]
-
-
-def test_resumed(server: ThreadedCluster) -> None:
-    """`execute_complete` gets the event of the trigger as its argument `event`."""
-    result = operator().resume_execution(
-        "execute_complete",
-        {"event": end(), "cleared": False},
-        context_of(TaskStateStore()),  # type: ignore[arg-type]
-    )
-
-    assert result == {"uid": "a1"}
 
 
 @pytest.mark.parametrize(
@@ -391,7 +241,6 @@ def test_resumed(server: ThreadedCluster) -> None:
 def test_on_kill(server: ThreadedCluster, path: str, is_cancelling: bool, deleted: int) -> None:
     """A worker that is killed before there is a trigger cancels the work, too."""
     op = operator(path, cancel_on_kill=is_cancelling)
-    op.on_kill()
     deferred(op, context_of(TaskStateStore()))
     op.on_kill()
 
@@ -407,6 +256,6 @@ def test_no_duration(timeout: object) -> None:
 
 def test_templates() -> None:
     """All arguments of the call are templated."""
-    fields = {"redis_enterprise_conn_id", "method", "path", "json", "query", "headers"}
+    fields = {"redis_enterprise_conn_id", "until", "method", "path", "json", "query", "headers"}
 
     assert set(RedisEnterpriseOperator.template_fields) == fields

@@ -91,39 +91,45 @@ async def test_malformed_reference(connected: FakeCluster) -> None:
 @pytest.mark.parametrize(
     ("ends", "outcome"), [(5.0, "completed"), (None, "WaitTimeout")], ids=["done", "running"]
 )
-async def test_deadline_that_is_over(
+async def test_timeout_that_is_over(
     connected: FakeCluster, ends: float | None, outcome: str
 ) -> None:
-    """A triggerer that restarts after the deadline polls once before it gives up."""
+    """A triggerer that restarts after the timeout polls once before it gives up."""
     uid = connected.add_action(plan=Plan(duration=ends or 3600))
     await asyncio.sleep(10)
     over = datetime.now(UTC) - timedelta(minutes=1)
 
-    assert (await fire(trigger_for(uid, deadline=over)))["outcome"] == outcome
+    event = await fire(trigger_for(uid, started_at=over, timeout=30.0))
+
+    assert event["outcome"] == outcome
     assert len(connected.requests) == 1
 
 
-async def test_deadline_ahead(connected: FakeCluster) -> None:
-    """The deadline is in wall-clock time: the wait gets the time that is left until then."""
+async def test_timeout_ahead(connected: FakeCluster) -> None:
+    """The timeout counts in wall-clock time: the wait gets the time that is left."""
     uid = connected.add_action(plan=Plan(outcome="never"))
     began = asyncio.get_running_loop().time()
-    event = await fire(trigger_for(uid, deadline=datetime.now(UTC) + timedelta(minutes=10)))
+    event = await fire(trigger_for(uid, started_at=datetime.now(UTC), timeout=600.0))
 
     assert event["outcome"] == "WaitTimeout"
     assert 590 < asyncio.get_running_loop().time() - began < 610
 
 
 def test_what_is_serialised() -> None:
-    """The connection's id, the reference, the deadline and the limits are serialised."""
-    deadline = datetime(2030, 1, 1, tzinfo=UTC)
-    trigger = trigger_for("export:1", deadline=deadline, stall_timeout=5.0, cancel_on_kill=True)
+    """The connection's id, the reference, the condition and the limits are serialised."""
+    start = datetime(2030, 1, 1, tzinfo=UTC)
+    options = {"until": "available", "hold": 30.0, "timeout": 60.0, "stall_timeout": 5.0}
+    trigger = trigger_for("export:1", started_at=start, cancel_on_kill=True, **options)
 
     assert trigger.serialize() == (
-        "redis_enterprise_actions.airflow.RedisEnterpriseTrigger",
+        "redis_enterprise_actions.airflow.triggers.RedisEnterpriseTrigger",
         {
             "redis_enterprise_conn_id": CONN_ID,
             "ref": "export:1",
-            "deadline": deadline,
+            "until": "available",
+            "hold": 30.0,
+            "started_at": start,
+            "timeout": 60.0,
             "stall_timeout": 5.0,
             "outage_timeout": 300.0,
             "cancel_on_kill": True,

@@ -11,26 +11,36 @@ from typing import TYPE_CHECKING, Final, TypedDict
 
 import msgspec
 
-from redis_enterprise_actions import Action, Outcome, RequestError, WaitError
+from redis_enterprise_actions import (
+    Action,
+    ClusterUnhealthy,
+    Outcome,
+    RequestError,
+    RequestRejected,
+    WaitError,
+)
 
 from .compat import AirflowException, AirflowFailException, AirflowTaskTimeout
+from .connection import in_words_of_connections
 
 
 if TYPE_CHECKING:
     from redis_enterprise_actions import RedisActionsError
 
 COMPLETED: Final = Outcome.COMPLETED.value
-_TIMED_OUT: Final = "WaitTimeout"
+TIMED_OUT: Final = "WaitTimeout"
+STOPPED: Final = "Stopped"  # Airflow has told the worker to end the task
+_BUSY: Final = 409
 _RETRYABLE: Final = frozenset({
-    *("ClusterUnreachable", "UnreadableReply", "ActionStalled", "ClientClosed"),
+    *("ClusterUnreachable", "UnreadableReply", "ActionStalled", "ClientClosed", STOPPED),
 })  # fmt: skip
 
 
 class WaitEvent(TypedDict):
     """Payload of a trigger's event: the end of a wait.
 
-    `outcome` is "completed", or the class name of the error, and `message` its text. `action` is
-    the `Action` as last seen.
+    `outcome` is "completed", "Stopped", or the class name of the error, and `message` its text.
+    `action` is the `Action` as last seen.
     """
 
     ref: str
@@ -52,7 +62,8 @@ def event_of(ref: str, result: Action | RedisActionsError) -> WaitEvent:
         )
     seen = result.action if isinstance(result, (RequestError, WaitError)) else None
     action = None if seen is None else action_to_json(seen)
-    return WaitEvent(ref=ref, outcome=type(result).__name__, message=str(result), action=action)
+    message = in_words_of_connections(str(result))
+    return WaitEvent(ref=ref, outcome=type(result).__name__, message=message, action=action)
 
 
 def airflow_error(
@@ -62,8 +73,20 @@ def airflow_error(
 
     Without `repeatable`, the exception is one after which Airflow does not retry.
     """
-    if repeatable and outcome == _TIMED_OUT:
+    if repeatable and outcome == TIMED_OUT:
         return AirflowTaskTimeout(message)
     if repeatable and outcome in _RETRYABLE:
+        return AirflowException(message)
+    return AirflowFailException(message)
+
+
+def call_error(error: RedisActionsError) -> AirflowException:
+    """Return the Airflow exception for the error of a call that has started nothing.
+
+    A later call may succeed on a cluster that is busy (409), unhealthy or out of reach.
+    """
+    message = in_words_of_connections(str(error))
+    is_busy = isinstance(error, RequestRejected) and error.status == _BUSY
+    if is_busy or isinstance(error, ClusterUnhealthy) or type(error).__name__ in _RETRYABLE:
         return AirflowException(message)
     return AirflowFailException(message)

@@ -9,7 +9,8 @@ from airflow.sdk import BaseHook
 
 from redis_enterprise_actions import ActionsClient, RedisActionsError
 
-from .connection import ConnectionSettings
+from .compat import AirflowNotFoundException
+from .connection import ConnectionSettings, in_words_of_connections
 from .provider import CONN_TYPE, FIELDS, HIDDEN, HOOK_NAME, LABELS, PLACEHOLDERS
 
 
@@ -19,8 +20,9 @@ class RedisEnterpriseHook(BaseHook):
     The fields are host, port (9443 by default), login and password. Extra fields: `urls`, more
     nodes of the same cluster; `auth`, "basic" or "jwt"; `ca_cert`, `fingerprint` and `verify`;
     `trusted_hosts`; `client_cert` and `client_key`. They mean the same as the arguments of
-    `ActionsClient`. Files are read where the task or its trigger runs. Lists are JSON lists, or
-    text with spaces between the items.
+    `ActionsClient`. `ui_url` is the address that tasks link to, by default port 8443 of the host.
+    Files are read where the task or its trigger runs. Lists are JSON lists, or text with spaces
+    between the items.
     """
 
     conn_name_attr: ClassVar[str] = "redis_enterprise_conn_id"
@@ -38,26 +40,37 @@ class RedisEnterpriseHook(BaseHook):
         Raises `UsageError` for a connection with wrong fields, and Airflow's error for a missing
         one. Triggers use `aget_settings`, as this method blocks the event loop.
         """
-        return ConnectionSettings.from_connection(
-            self.get_connection(self.redis_enterprise_conn_id)
-        ).make_client()
+        return self.get_settings().make_client()
 
     def get_conn(self) -> ActionsClient:
         """Return a new client: Airflow's name for `get_client`."""
         return self.get_client()
 
-    async def aget_settings(self) -> ConnectionSettings:
-        """Return the settings of the connection, without blocking the event loop."""
+    def get_settings(self) -> ConnectionSettings:
+        """Return the settings of the connection. Raises what `get_client` raises."""
         return ConnectionSettings.from_connection(
-            await self.aget_connection(self.redis_enterprise_conn_id)
+            self.get_connection(self.redis_enterprise_conn_id)
         )
+
+    async def aget_settings(self) -> ConnectionSettings:
+        """Return the settings of the connection, without blocking the event loop.
+
+        Where Airflow runs a trigger in the process of the task (`airflow dags test`), it can ask
+        for connections of its database only from synchronous code, and the asynchronous way finds
+        none of them.
+        """
+        try:
+            connection = await self.aget_connection(self.redis_enterprise_conn_id)
+        except AirflowNotFoundException:
+            return await asyncio.to_thread(self.get_settings)
+        return ConnectionSettings.from_connection(connection)
 
     def test_connection(self) -> tuple[bool, str]:
         """List the actions of the cluster; return True or False, and a message for the user."""
         try:
             count = asyncio.run(_count_actions(self.get_client()))
         except RedisActionsError as error:
-            return False, str(error)
+            return False, in_words_of_connections(str(error))
         return True, f"The cluster answers: it knows of {count} actions"
 
     @classmethod

@@ -1,46 +1,43 @@
-"""Airflow operator that starts work on a cluster, once, and waits for it without a worker."""
+"""Airflow operators that start work on a cluster, once, and wait for it.
+
+`RedisEnterpriseOperator` makes any call; the others have a name for what is done most.
+"""
 
 from __future__ import annotations
 
-import asyncio
-import json as json_text
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, cast
+import re
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
-from airflow.sdk import BaseOperator
+from redis_enterprise_actions import UsageError
 
-from redis_enterprise_actions import (
-    ActionNotFound,
-    AnswerLost,
-    CancelNotSupported,
-    NothingToFollow,
-    RedisActionsError,
-)
-
-from .compat import AirflowFailException, TaskDeferralError, TaskDeferralTimeout
-from .deferral import WaitOptions, deadline_in, defer, seconds
-from .events import COMPLETED, action_to_json, airflow_error
-from .hooks import RedisEnterpriseHook
-from .task_state import TaskState
+from .base import COMMON_FIELDS, RedisEnterpriseBaseOperator
+from .calls import decoded, mapping, number
 
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
-
-    from airflow.sdk import Context
+    from collections.abc import Collection, Iterable, Mapping
 
     from redis_enterprise_actions import ActionsClient
 
-    from .deferral import Duration
-    from .events import WaitEvent
-    from .task_state import EarlierTry
+    from .calls import Call, CallOptions
+
+__all__ = [
+    "RedisEnterpriseExportDatabaseOperator",
+    "RedisEnterpriseImportDatabaseOperator",
+    "RedisEnterpriseMaintenanceOffOperator",
+    "RedisEnterpriseMaintenanceOnOperator",
+    "RedisEnterpriseOperator",
+    "RedisEnterpriseUpdateCrdbOperator",
+    "RedisEnterpriseUpgradeDatabaseOperator",
+]
 
 _TASK_ID_HEADER: Final = "x-task-id"
-_ENDED: Final = frozenset({
-    *("ActionFailed", "ActionCancelled", "ActionAborted", "ActionNotFound", "ActionVanished"),
-})  # fmt: skip
+# Actions of a node or the cluster, which are on no database
+_OTHER_WORK: Final = re.compile(r"/v\d+/(?:nodes/\d+|cluster)/actions/([a-z_]+)$")
 
 
-class RedisEnterpriseOperator(BaseOperator):
+class RedisEnterpriseOperator(RedisEnterpriseBaseOperator):
     """Operator that makes a call to a Redis Software cluster and waits until the work has ended.
 
     `method`, `path`, `json`, `query` and `headers` make the call, as in `ActionsClient.submit`
@@ -48,7 +45,15 @@ class RedisEnterpriseOperator(BaseOperator):
     Text as `json` is read as JSON; text that ends with `.json` names a file beside the DAG.
 
     The reference of the work is pushed as the XCom `ref` as soon as it is known, and the finished
-    `Action` is returned as a dict.
+    `Action` is returned as a dict. Where the answer leaves nothing to wait for, as that to a dry
+    run, the dict has that answer as `answer`, without secrets. With `wait_for_completion=False` the
+    task ends after the call, and returns a dict with `ref`.
+
+    With `deferrable`, a triggerer waits and the task holds no worker; otherwise the worker waits.
+    The default is `[operators] default_deferrable` of Airflow's configuration.
+
+    `until` and `hold` are those of `Operation.wait`: a condition that has to be true after the
+    work, such as `"available"`, or an earlier end, such as `"progress=50"`.
 
     Durations are seconds or `timedelta`s, and None is endless. The shorter of `timeout` and
     `execution_timeout` ends the wait, and not the work on the cluster; `stall_timeout` and
@@ -62,17 +67,16 @@ class RedisEnterpriseOperator(BaseOperator):
     cluster, where the API documents that: actions of nodes and tasks of Active-Active databases.
 
     Raises `AirflowFailException` if a retry would change nothing, `AirflowException` if the
-    cluster was out of reach, and `AirflowTaskTimeout`. A retry waits for the work that the first
-    try has started, and does not start it again. Airflow before 3.3 keeps no state between tries,
-    so that there is no retry once the call was made.
+    cluster was busy or out of reach, and `AirflowTaskTimeout`. A retry waits for the work that the
+    first try has started, and does not start it again. Airflow before 3.3 keeps no state between
+    tries, so that there is no retry once the call was made.
     """
 
     template_fields: Collection[str] = (
-        *("redis_enterprise_conn_id", "method", "path", "json", "query", "headers"),
+        *COMMON_FIELDS,
+        *("method", "path", "json", "query", "headers"),
     )
-    template_ext: Sequence[str] = (".json",)
     template_fields_renderers: ClassVar[dict[str, str]] = {"json": "json", "query": "json"}
-    ui_color: str = "#ffe2df"
 
     def __init__(
         self,
@@ -82,14 +86,7 @@ class RedisEnterpriseOperator(BaseOperator):
         json: object = None,
         query: Mapping[str, object] | None = None,
         headers: Mapping[str, str] | None = None,
-        redis_enterprise_conn_id: str = RedisEnterpriseHook.default_conn_name,
-        timeout: Duration | None = None,
-        stall_timeout: Duration | None = None,
-        outage_timeout: Duration | None = 300.0,
-        busy_timeout: Duration = 0.0,
-        untracked: Literal["refused", "completed"] = "refused",
-        cancel_on_kill: bool = False,
-        **kwargs: Any,  # noqa: ANN401 - Airflow names and checks them
+        **kwargs: Any,  # noqa: ANN401 - of the base class and Airflow, which check them
     ) -> None:
         super().__init__(**kwargs)
         self.method = method
@@ -97,163 +94,198 @@ class RedisEnterpriseOperator(BaseOperator):
         self.json = json
         self.query = query
         self.headers = headers
-        self.redis_enterprise_conn_id = redis_enterprise_conn_id
-        self.timeout = seconds(timeout, "timeout")
-        self.stall_timeout = seconds(stall_timeout, "stall_timeout")
-        self.outage_timeout = seconds(outage_timeout, "outage_timeout")
-        self.busy_timeout = seconds(busy_timeout, "busy_timeout")
-        self.untracked: Literal["refused", "completed"] = untracked
-        self.cancel_on_kill = cancel_on_kill
-        self._running: str | None = None  # reference of the work, for `on_kill` on the worker
 
-    def execute(self, context: Context) -> dict[str, object]:
-        """Make the call, unless an earlier try has, and wait for its work."""
-        deadline = deadline_in(self.timeout, seconds(self.execution_timeout, "execution_timeout"))
-        state = TaskState.from_context(cast("Mapping[str, object]", context))
-        earlier = state.load()
-        started = self._start(state) if earlier is None else self._resume(earlier)
-        if not isinstance(started, str):
-            return started
-        self._running = started
-        context["ti"].xcom_push(key="ref", value=started)
-        options = WaitOptions(
-            conn_id=self.redis_enterprise_conn_id,
-            ref=started,
-            deadline=deadline,
-            stall_timeout=self.stall_timeout,
-            outage_timeout=self.outage_timeout,
-            cancel_on_kill=self.cancel_on_kill,
+    def call(self, client: ActionsClient, options: CallOptions) -> Call:
+        """Return the call of `method`, `path` and the rest."""
+        return partial(
+            client.submit,
+            self.method,
+            self.path,
+            json=decoded(self.json, "json"),
+            params=self.query,
+            headers=self.headers,
+            **options,
         )
-        return defer(self, options, cleared=earlier is not None and earlier.cleared)
 
-    def execute_complete(
-        self, context: Context, event: WaitEvent, *, cleared: bool = False
-    ) -> dict[str, object]:
-        """Return the finished action, or raise the Airflow exception for its end."""
-        state = TaskState.from_context(cast("Mapping[str, object]", context))
-        outcome, ref = event["outcome"], event["ref"]
-        if cleared and outcome in _ENDED:
-            self.log.info("%s; making the call again, as this task was cleared", event["message"])
-            state.clear()
-            return self.execute(context)
-        if outcome == COMPLETED:
-            state.record_end(ref)
-            self.log.info("%s", event["message"])
-            return cast("dict[str, object]", event["action"])
-        failure = airflow_error(outcome, event["message"], repeatable=state.is_persistent)
-        if isinstance(failure, AirflowFailException):
-            state.record_end(ref)
-        raise failure
+    def call_name(self) -> str:
+        """Return the method and the path."""
+        return f"{self.method} {self.path}"
 
-    def resume_execution(
-        self, next_method: str, next_kwargs: dict[str, object] | None, context: Context
-    ) -> object:
-        """Continue after the wait. A trigger that failed is no reason to repeat the call."""
-        try:
-            return super().resume_execution(next_method, next_kwargs, context)
-        except (TaskDeferralError, TaskDeferralTimeout) as error:
-            if TaskState.from_context(cast("Mapping[str, object]", context)).is_persistent:
-                raise
-            raise AirflowFailException(f"{error}; the work goes on, see XCom ref") from error
+    def expected_ref(self) -> str:
+        """Return a reference of the kind that the path leads to, as far as that is clear."""
+        found = _OTHER_WORK.match(self.path)
+        return f"cluster:{found[1]}" if found else super().expected_ref()
 
-    def on_kill(self) -> None:
-        """Cancel the work with `cancel_on_kill`, as long as there is no trigger yet."""
-        if self._running is None or not self.cancel_on_kill:
-            return
-        try:
-            asyncio.run(_cancel(self._hook.get_client(), self._running))
-        except CancelNotSupported as error:
-            self.log.warning("%s", error)
-
-    def _start(self, state: TaskState) -> str | dict[str, object]:
-        """Make the call; return the reference of its work, or the action if that has ended.
-
-        The state is stored before the call, as a worker may be killed at any time.
-        """
-        body, chosen = self._body(), self._chosen_ref()
-        if chosen is not None and asyncio.run(_may_have_ended(self._hook.get_client(), chosen)):
-            chosen = None  # if this worker is killed, that task tells nothing of the call
-        state.record_start(chosen)
-        try:
-            started = asyncio.run(self._submit(self._hook.get_client(), body))
-        except AnswerLost as lost:
-            # The reference of a database is not enough: other work on it may be seen.
-            if lost.ref is None or lost.ref.startswith("bdb:"):
-                state.record_start(None)
-                raise AirflowFailException(str(lost)) from lost
-            self.log.warning("%s", lost)
-            started = lost.ref
-        except NothingToFollow as error:  # the call was made
-            state.record_end(None)
-            raise AirflowFailException(str(error)) from error
-        except RedisActionsError as error:
-            state.clear()
-            raise airflow_error(type(error).__name__, str(error)) from error
-        if isinstance(started, str):
-            state.record_start(started)
-        else:
-            state.record_end(None)
-        return started
-
-    def _resume(self, earlier: EarlierTry) -> str:
-        if earlier.ref is None:
-            raise AirflowFailException(
-                f"an earlier try ended during its call {self.method} {self.path}, which may or may "
-                "not have started work. Check the cluster, and clear this task to make the call"
-            )
-        self.log.info("an earlier try has started %r: waiting for it", earlier.ref)
-        return earlier.ref
-
-    def _body(self) -> object:
-        if not isinstance(self.json, str):
-            return self.json
-        try:
-            return json_text.loads(self.json)
-        except ValueError as error:
-            problem = str(error)
-        # Not in the handler: the error, as the context, would hold the whole text.
-        raise AirflowFailException(f"json is not valid JSON, so no call was made: {problem}")
-
-    async def _submit(self, client: ActionsClient, body: object) -> str | dict[str, object]:
-        async with client:
-            operation = await client.submit(
-                self.method,
-                self.path,
-                json=body,
-                params=self.query,
-                headers=self.headers,
-                busy_timeout=self.busy_timeout,
-                outage_timeout=self.outage_timeout,
-                untracked=self.untracked,
-            )
-            if operation.ref is None:
-                return action_to_json(await operation)
-            self.log.info("%s %s has started %r", self.method, self.path, operation.ref)
-            return operation.ref
-
-    def _chosen_ref(self) -> str | None:
-        """Return the reference that the call will have if a header chooses it, or None."""
+    def chosen_ref(self) -> str | None:
+        """Return the reference of the task that the header `X-Task-ID` chooses, or None."""
         for name, value in (self.headers or {}).items():
             if name.casefold() == _TASK_ID_HEADER:
                 return f"crdb:{value}"
         return None
 
+
+class _DatabaseOperator(RedisEnterpriseBaseOperator):
+    """Operator for one database: `bdb_uid` is its uid, or `name:NAME`; `settings` the body."""
+
+    template_fields: Collection[str] = (*COMMON_FIELDS, "bdb_uid", "settings")
+    template_fields_renderers: ClassVar[dict[str, str]] = {"settings": "json"}
+
+    def __init__(
+        self,
+        *,
+        bdb_uid: int | str,
+        settings: Mapping[str, object] | str | None = None,
+        **kwargs: Any,  # noqa: ANN401 - of the base class and Airflow, which check them
+    ) -> None:
+        super().__init__(**kwargs)
+        self.bdb_uid = bdb_uid
+        self.settings = settings
+
+
+class RedisEnterpriseUpgradeDatabaseOperator(_DatabaseOperator):
+    """Operator that upgrades a database: `client.databases.upgrade`."""
+
+    def call(self, client: ActionsClient, options: CallOptions) -> Call:
+        """Return the call."""
+        settings = mapping(self.settings, "settings")
+        return partial(client.databases.upgrade, number(self.bdb_uid), settings, **options)
+
+
+class RedisEnterpriseExportDatabaseOperator(_DatabaseOperator):
+    """Operator that exports a database to `location`: `client.databases.export`."""
+
+    template_fields: Collection[str] = (*_DatabaseOperator.template_fields, "location")
+    template_fields_renderers: ClassVar[dict[str, str]] = {"settings": "json", "location": "json"}
+
+    def __init__(
+        self,
+        *,
+        location: Mapping[str, object] | str,
+        **kwargs: Any,  # noqa: ANN401 - of the base class and Airflow, which check them
+    ) -> None:
+        super().__init__(**kwargs)
+        self.location = location
+
+    def call(self, client: ActionsClient, options: CallOptions) -> Call:
+        """Return the call."""
+        location = mapping(self.location, "location") or {}
+        settings = mapping(self.settings, "settings")
+        return partial(client.databases.export, number(self.bdb_uid), location, settings, **options)
+
+
+class RedisEnterpriseImportDatabaseOperator(_DatabaseOperator):
+    """Operator that imports `sources` into a database: `client.databases.import_`."""
+
+    template_fields: Collection[str] = (*_DatabaseOperator.template_fields, "sources")
+    template_fields_renderers: ClassVar[dict[str, str]] = {"settings": "json", "sources": "json"}
+
+    def __init__(
+        self,
+        *,
+        sources: Iterable[Mapping[str, object]] | str,
+        **kwargs: Any,  # noqa: ANN401 - of the base class and Airflow, which check them
+    ) -> None:
+        super().__init__(**kwargs)
+        self.sources = sources
+
+    def call(self, client: ActionsClient, options: CallOptions) -> Call:
+        """Return the call."""
+        sources = decoded(self.sources, "sources")
+        if not isinstance(sources, (list, tuple)):
+            raise UsageError("sources is not a list of JSON objects")
+        sources = cast("list[Mapping[str, object]]", sources)
+        settings = mapping(self.settings, "settings")
+        return partial(client.databases.import_, number(self.bdb_uid), sources, settings, **options)
+
+
+class _NodeOperator(RedisEnterpriseBaseOperator):
+    """Operator for one node: `node_uid` is its uid, and `settings` the body."""
+
+    template_fields: Collection[str] = (*COMMON_FIELDS, "node_uid", "settings")
+    template_fields_renderers: ClassVar[dict[str, str]] = {"settings": "json"}
+
+    def __init__(
+        self,
+        *,
+        node_uid: int | str,
+        settings: Mapping[str, object] | str | None = None,
+        **kwargs: Any,  # noqa: ANN401 - of the base class and Airflow, which check them
+    ) -> None:
+        super().__init__(**kwargs)
+        self.node_uid = node_uid
+        self.settings = settings
+
+    def expected_ref(self) -> str:
+        """Return the reference of an action of a node."""
+        return "node:1/any"
+
     @property
-    def _hook(self) -> RedisEnterpriseHook:
-        return RedisEnterpriseHook(self.redis_enterprise_conn_id)
+    def _node(self) -> int:
+        return cast("int", number(self.node_uid))  # the client refuses what is no number
 
 
-async def _may_have_ended(client: ActionsClient, ref: str) -> bool:
-    """Return True if work is known to have ended, or the cluster does not say so."""
-    async with client:
-        try:
-            return (await client.get(ref)).phase.terminal
-        except ActionNotFound:
-            return False
-        except RedisActionsError:
-            return True
+class RedisEnterpriseMaintenanceOnOperator(_NodeOperator):
+    """Operator that puts a node into maintenance mode: `client.nodes.maintenance_on`.
+
+    With `check`, the client first looks whether the cluster may be worked on, and makes no call
+    otherwise; the task may then be retried.
+    """
+
+    def __init__(
+        self,
+        *,
+        check: bool = False,
+        **kwargs: Any,  # noqa: ANN401 - of the base class and Airflow, which check them
+    ) -> None:
+        super().__init__(**kwargs)
+        self.check = check
+
+    def call(self, client: ActionsClient, options: CallOptions) -> Call:
+        """Return the call."""
+        settings = mapping(self.settings, "settings")
+        on = client.nodes.maintenance_on
+        return partial(on, self._node, settings, check=self.check, **options)
 
 
-async def _cancel(client: ActionsClient, ref: str) -> None:
-    async with client:
-        await client.operation(ref).cancel()
+class RedisEnterpriseMaintenanceOffOperator(_NodeOperator):
+    """Operator that takes a node out of maintenance mode: `client.nodes.maintenance_off`."""
+
+    def call(self, client: ActionsClient, options: CallOptions) -> Call:
+        """Return the call."""
+        settings = mapping(self.settings, "settings")
+        return partial(client.nodes.maintenance_off, self._node, settings, **options)
+
+
+class RedisEnterpriseUpdateCrdbOperator(RedisEnterpriseBaseOperator):
+    """Operator that changes an Active-Active database: `client.crdbs.update`.
+
+    `crdb_task_id` is the id that the cluster's task is to have: with it, a retry can follow the
+    task even if the worker was killed during the call.
+    """
+
+    template_fields: Collection[str] = (*COMMON_FIELDS, "crdb_guid", "changes", "crdb_task_id")
+    template_fields_renderers: ClassVar[dict[str, str]] = {"changes": "json"}
+
+    def __init__(
+        self,
+        *,
+        crdb_guid: str,
+        changes: Mapping[str, object] | str,
+        crdb_task_id: str | None = None,
+        **kwargs: Any,  # noqa: ANN401 - of the base class and Airflow, which check them
+    ) -> None:
+        super().__init__(**kwargs)
+        self.crdb_guid = crdb_guid
+        self.changes = changes
+        self.crdb_task_id = crdb_task_id
+
+    def call(self, client: ActionsClient, options: CallOptions) -> Call:
+        """Return the call."""
+        changes = mapping(self.changes, "changes") or {}
+        return partial(
+            client.crdbs.update, self.crdb_guid, changes, task_id=self.crdb_task_id, **options
+        )
+
+    def chosen_ref(self) -> str | None:
+        """Return the reference of the task with `crdb_task_id`, or None."""
+        return None if self.crdb_task_id is None else f"crdb:{self.crdb_task_id}"

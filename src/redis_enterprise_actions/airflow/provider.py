@@ -48,6 +48,9 @@ FIELDS: Final[Mapping[str, FormField]] = MappingProxyType({
     ),
     "client_cert": FormField("Client certificate", "PEM file, instead of login and password"),
     "client_key": FormField("Client key", "PEM file, if the certificate's does not hold the key"),
+    "ui_url": FormField(
+        "URL of the user interface", "For links of tasks; by default, port 8443 of the host"
+    ),
 })  # fmt: skip
 
 HIDDEN: Final = ("schema", "extra")
@@ -64,16 +67,28 @@ def get_provider_info() -> dict[str, object]:
 
     Airflow 3.2 and newer read the form from here, Airflow 3.1 from the hook.
 
-    Source: provider_info.schema.json of Airflow.
+    Source: provider_info.schema.json of Airflow, which a test holds it to.
     """
     return {
         "package-name": "redis-enterprise-actions",
         "name": HOOK_NAME,
         "description": "Long-running actions on Redis Software (Redis Enterprise) clusters.",
+        "integrations": [
+            {
+                "integration-name": HOOK_NAME,
+                "external-doc-url": "https://redis.io/docs/latest/operate/rs/",
+                "tags": ["service"],
+            }
+        ],
+        **{
+            kind: [{"integration-name": HOOK_NAME, "python-modules": [f"{_PACKAGE}.{kind}"]}]
+            for kind in ("operators", "sensors", "hooks", "triggers")
+        },
+        "extra-links": [f"{_PACKAGE}.links.RedisEnterpriseClusterLink"],
         "connection-types": [
             {
                 "connection-type": CONN_TYPE,
-                "hook-class-name": f"{_PACKAGE}.RedisEnterpriseHook",
+                "hook-class-name": f"{_PACKAGE}.hooks.RedisEnterpriseHook",
                 "hook-name": HOOK_NAME,
                 "conn-fields": {name: _field_schema(field) for name, field in FIELDS.items()},
                 "ui-field-behaviour": {

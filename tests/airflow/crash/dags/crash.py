@@ -9,7 +9,13 @@ from airflow.sdk import DAG
 from redis_enterprise_actions.airflow import RedisEnterpriseOperator
 
 
-with DAG("crash", schedule="@once", start_date=datetime(2025, 1, 1, tzinfo=UTC), catchup=False):
+with DAG(
+    "crash",
+    schedule="@once",
+    start_date=datetime(2025, 1, 1, tzinfo=UTC),
+    catchup=False,
+    default_args={"deferrable": True},
+):
     RedisEnterpriseOperator.partial(
         task_id="upgrade", method="POST", timeout=1800, retries=2, retry_delay=1.0
     ).expand(path=[f"/v1/bdbs/{uid}/upgrade" for uid in range(1, 13)])

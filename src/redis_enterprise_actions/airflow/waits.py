@@ -1,0 +1,172 @@
+"""One wait, in a triggerer or on a worker: its limits, its lines in the task's log, its errors."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import copy
+import dataclasses
+import math
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from redis_enterprise_actions import Recorder, RequestError, UsageError, WaitError, WaitTimeout
+
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable
+
+    from redis_enterprise_actions import Action, ActionsClient
+
+Duration: TypeAlias = float | timedelta
+
+_FIRST_PAUSE: Final = 60.0  # seconds until the first line about a wait in which nothing changes
+_LONGEST_PAUSE: Final = 600.0  # each pause is twice the one before, up to this
+_UNITS: Final = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
+
+
+def seconds(duration: Duration | None, name: str) -> float | None:
+    """Return a duration in seconds, or None for an endless one. Raises `UsageError` for others.
+
+    Operators call it before they send anything, as a wait with a bad limit cannot begin.
+    """
+    if duration is None:
+        return None
+    length = duration.total_seconds() if isinstance(duration, timedelta) else duration
+    if isinstance(length, bool) or not isinstance(length, (int, float)) or not length >= 0:
+        raise UsageError(f"{name}={duration!r} is not a duration: seconds, 0 or more, or timedelta")
+    return None if length == math.inf else length
+
+
+def shorter(*limits: float | None) -> float | None:
+    """Return the shortest of several limits in seconds, or None if there is none."""
+    return min((limit for limit in limits if limit is not None), default=None)
+
+
+def duration_text(duration: float) -> str:
+    """Return a duration in its two largest units: `1h 10m`, `20s`."""
+    left, parts = round(duration), list[str]()
+    for unit, length in _UNITS:
+        if left >= length:
+            parts.append(f"{left // length}{unit}")
+            left %= length
+    return " ".join(parts[:2]) or "0s"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Wait:
+    """What is waited for, and for how long.
+
+    `ref` is a reference, and `until` and `hold` are those of `Operation.wait`. `timeout` counts
+    from `started_at`, in wall-clock time, as a triggerer may be restarted. Durations are seconds;
+    None is endless.
+    """
+
+    ref: str
+    until: str | None = None
+    hold: float = 0.0
+    started_at: datetime
+    timeout: float | None = None
+    stall_timeout: float | None = None
+    outage_timeout: float | None = 300.0
+
+    @property
+    def goal(self) -> str:
+        """The work, and the condition if there is one, for messages."""
+        until = f" until {self.until}" if self.until else ""
+        hold = f" for {duration_text(self.hold)}" if self.hold else ""
+        return f"{self.ref!r}{until}{hold}"
+
+    def elapsed(self) -> float:
+        """Return the seconds since the beginning."""
+        return max(0.0, (datetime.now(UTC) - self.started_at).total_seconds())
+
+    def check(self, client: ActionsClient) -> None:
+        """Raise `UsageError` if the reference or the condition cannot work. Nothing is sent."""
+        client.operation(self.ref).watch(until=self.until, hold=self.hold)
+
+    async def run(
+        self,
+        client: ActionsClient,
+        log: Callable[..., object],
+        *,
+        limit: float | None = None,
+        not_found_grace: float | None = None,
+    ) -> Action:
+        """Wait, with a line in the log for the beginning, each change, and every ten minutes.
+
+        The times in errors count from `started_at`. The wait ends at its timeout, or after `limit`
+        seconds from now; with nothing left of either, it still polls once.
+        """
+        longest = f", for at most {duration_text(self.timeout)}" if self.timeout is not None else ""
+        log("waiting for %s%s", self.goal, longest)
+        before, recorder = self.elapsed(), Recorder()
+        left = shorter(None if self.timeout is None else self.timeout - before, limit)
+        async with _heartbeat(self, recorder, log) as progress:
+            try:
+                return await client.operation(self.ref).wait(
+                    timeout=None if left is None else max(0.0, left),
+                    stall_timeout=self.stall_timeout,
+                    outage_timeout=self.outage_timeout,
+                    not_found_grace=not_found_grace,
+                    until=self.until,
+                    hold=self.hold,
+                    on_progress=progress,
+                    recorder=recorder,
+                )
+            except (RequestError, WaitError) as error:
+                raise self._counted(error, before) from error
+
+    def _counted(self, error: RequestError | WaitError, before: float) -> RequestError | WaitError:
+        """Return a copy of an error whose times count from `started_at`."""
+        counted = copy.copy(error)
+        if counted.elapsed is not None:
+            counted.elapsed += before
+        if isinstance(counted, WaitTimeout) and self.timeout is not None:
+            counted.timeout = self.timeout
+        return counted
+
+
+@contextlib.asynccontextmanager
+async def _heartbeat(
+    wait: Wait, recorder: Recorder, log: Callable[..., object]
+) -> AsyncGenerator[Callable[[Action], None]]:
+    """Log each change that is passed on, and a line where nothing changes for a while."""
+    has_changed, last = asyncio.Event(), list[object](["not seen yet"])
+    clock = asyncio.get_running_loop().time
+    began = clock() - wait.elapsed()
+
+    def progress(action: Action) -> None:
+        last[0] = action
+        has_changed.set()
+        log("%s", action)
+
+    async def beat() -> None:
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                await asyncio.wait_for(has_changed.wait(), pause)
+            except TimeoutError:
+                after = duration_text(clock() - began)
+                log("still waiting for %s after %s: %s", wait.goal, after, last[0])
+                for reason in _outages(recorder):
+                    log("%s", reason)
+                pause = min(2 * pause, _LONGEST_PAUSE)
+            has_changed.clear()
+
+    beating = asyncio.create_task(beat())
+    try:
+        yield progress
+    finally:
+        beating.cancel()
+        await asyncio.gather(beating, return_exceptions=True)
+
+
+def _outages(recorder: Recorder) -> list[str]:
+    """Return a line for an outage that lasts."""
+    return [
+        f"no usable answer for {duration_text(record.elapsed - outage.began)}: {outage.reason}"
+        for record in recorder.records()
+        for outage in record.outages[-1:]
+        if outage.ended is None
+    ]
