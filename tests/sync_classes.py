@@ -84,8 +84,8 @@ _WORDS: Final = (
      "thread that waits,"),
     (
         "Close the client, and the session that it made.\n\n        Waits that are still running, "
-        "and later calls, raise `ClientClosed`. Raises `UsageError` if\n        the client was used "
-        "in another event loop that is still open.",
+        "and later calls, raise `ClientClosed`. Raises `UsageError` if\n        the client was "
+        "used in another event loop that is still open.",
         "Close the client, and its connections.\n\n        Waits that are still running, and later "
         "calls, raise `ClientClosed`.",
     ),
