@@ -253,6 +253,7 @@ def test_uncaught_interrupt(threaded: ThreadedCluster) -> None:
     """
     with Program(threaded, code, threaded.add(plan=LONG)) as program:
         program.wait_until_ready()
+        time.sleep(0.2)
         program.send(signal.SIGINT)
         exit_code, _, errors = program.end(30)
 
