@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-pytestmark = pytest.mark.enable_socket
+pytestmark = [pytest.mark.enable_socket, pytest.mark.system]
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="there is no fork, and no such signal")
 
 LONG = Plan(duration=120)
