@@ -47,7 +47,7 @@ class Program:
         warnings = ["-W", "error", "-W", "ignore:This process:DeprecationWarning"]
         code = _HEAD + textwrap.dedent(code)
         self._process = subprocess.Popen(
-            [sys.executable, "-X", "dev", *warnings, "-c", code, *uids],
+            [sys.executable, *warnings, "-c", code, *uids],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

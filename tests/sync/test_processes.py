@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-pytestmark = pytest.mark.enable_socket
+pytestmark = [pytest.mark.enable_socket, pytest.mark.system]
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="there is no fork, and no such signal")
 
 LONG = Plan(duration=120)
@@ -253,6 +253,7 @@ def test_uncaught_interrupt(threaded: ThreadedCluster) -> None:
     """
     with Program(threaded, code, threaded.add(plan=LONG)) as program:
         program.wait_until_ready()
+        time.sleep(0.2)
         program.send(signal.SIGINT)
         exit_code, _, errors = program.end(30)
 
