@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import sys
 from contextlib import suppress
-from contextvars import copy_context
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar, cast
 
@@ -111,7 +110,7 @@ class _Run(Generic[_T]):
         """Begin, call the callbacks, and return the result. Raises `Empty` after `limit`."""
         ends_at = self._thread.loop.time() + limit
         try:
-            self._thread.submit(self._begin, context=copy_context())
+            self._thread.submit(self._begin)  # in a copy of this thread's context
             while (post := self._next(ends_at)) is not None:
                 self._call(post)
         except BaseException:

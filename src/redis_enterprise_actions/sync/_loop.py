@@ -17,7 +17,6 @@ from redis_enterprise_actions import ClientClosed, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
-    from contextvars import Context
     from typing import NoReturn, ParamSpec, TypeVarTuple
 
     _P = ParamSpec("_P")
@@ -93,10 +92,8 @@ class LoopThread:
         """True in the thread of the loop."""
         return threading.get_ident() == self._thread.ident and not self.is_of_parent
 
-    def submit(
-        self, function: Callable[[*_Args], object], *args: *_Args, context: Context | None = None
-    ) -> None:
-        """Call a function on the loop, soon.
+    def submit(self, function: Callable[[*_Args], object], *args: *_Args) -> None:
+        """Call a function on the loop, soon, in a copy of the context of this thread.
 
         Raises `ClientClosed` if there is no loop any more, and `UsageError` in the child of a fork.
         """
@@ -105,7 +102,7 @@ class LoopThread:
         if not self.is_serving:
             refuse_at_exit()
         try:
-            self.loop.call_soon_threadsafe(function, *args, context=context)
+            self.loop.call_soon_threadsafe(function, *args)
         except RuntimeError:  # the process has ended the loop meanwhile
             refuse_at_exit()
 
