@@ -572,3 +572,15 @@ def test_older_run(tasks: Tasks, monkeypatch: pytest.MonkeyPatch, *, after: bool
     assert older
     assert older not in result["ref"]
     assert tasks.calls() == 1
+
+
+def test_failed_deletion(tasks: Tasks, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A deletion that was interrupted, and then failed, fails the next run."""
+    tasks.plan(duration=0.3, outcome="failed", error="no")
+    call = KINDS["delete"].call
+    tasks.kill(call, monkeypatch, after=True)
+
+    result = tasks.run(call)
+
+    assert ended(result) == ("failed", "yes", True)
+    assert result["ref"].endswith("@bdb:1")
