@@ -111,6 +111,7 @@ def test_killed(path: Path) -> None:
         json.dumps({"v": 1, **STATE._asdict(), "phase": "x"}).encode(),
         json.dumps({"v": 1, **STATE._asdict(), "salt": "x"}).encode(),
         json.dumps({"v": 1, **STATE._asdict(), "ref": 1}).encode(),
+        json.dumps({"v": 1, **STATE._asdict(), "database": "x"}).encode(),
         json.dumps({"v": 1, **STATE._asdict(), "time": "x"}).encode(),
         json.dumps({"v": 1, **STATE._asdict(), "urls": "x"}).encode(),
         b" " * 2_000_000,

@@ -80,6 +80,11 @@ class Tasks:
             self.run(call)
         assert self.state["phase"] == "intended"
 
+    def kill_and_read_run(self, call: Call, monkeypatch: pytest.MonkeyPatch, *, after: bool) -> str:
+        """Kill the task, and return the id of the run of its action before the call."""
+        self.kill(call, monkeypatch, after=after)
+        return str(self.state["before"]["task_id"])
+
     def calls(self) -> int:
         """Return the number of calls that start work."""
         return self.server.do(
@@ -538,3 +543,44 @@ def test_second_version(tasks: Tasks, monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert ended(tasks.run(call)) == ("completed", "yes", True)
     assert tasks.calls() == 1
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_older_action(tasks: Tasks, monkeypatch: pytest.MonkeyPatch, *, after: bool) -> None:
+    """An upgrade that was there before the call is never taken for that of the call."""
+    older = tasks.server.add("SMUpgradeBDB", Plan(duration=0.0), bdb_uid=1)
+    tasks.kill(UPGRADE, monkeypatch, after=after)
+
+    result = tasks.run(UPGRADE)
+
+    assert ended(result) == ("completed", "yes", True)
+    assert older not in result["ref"]
+    assert tasks.calls() == 1
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_older_run(tasks: Tasks, monkeypatch: pytest.MonkeyPatch, *, after: bool) -> None:
+    """The last run of a node's action is not taken for that of the call, either."""
+    node = FakeCluster.start_node_action
+    tasks.server.do(lambda cluster: node(cluster, 1, "maintenance_on", Plan(duration=0.0)))
+    call = KINDS["maintenance"].call
+    older = tasks.kill_and_read_run(call, monkeypatch, after=after)
+
+    result = tasks.run(call)
+
+    assert ended(result) == ("completed", "yes", True)
+    assert older
+    assert older not in result["ref"]
+    assert tasks.calls() == 1
+
+
+def test_failed_deletion(tasks: Tasks, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A deletion that was interrupted, and then failed, fails the next run."""
+    tasks.plan(duration=0.3, outcome="failed", error="no")
+    call = KINDS["delete"].call
+    tasks.kill(call, monkeypatch, after=True)
+
+    result = tasks.run(call)
+
+    assert ended(result) == ("failed", "yes", True)
+    assert result["ref"].endswith("@bdb:1")

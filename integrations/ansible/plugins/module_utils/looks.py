@@ -122,13 +122,11 @@ def _find_on_database(
     actions = _machines(client, target.uid)
     new = [each for each in actions if each.uid not in before["actions"]]
     own = [each.uid for each in new if target.may_start(each.name)]
-    if target.kind == DELETED and (own or not _exists(client, target.uid)):
-        return f"{target.ref}@gone"
     if len(own) == 1:
-        return f"action:{own[0]}"
-    if own or not target.repeatable:
-        return Verdict.NOT_KNOWN
-    return Verdict.NOT_EXECUTED
+        return f"action:{own[0]}@{target.ref}" if target.kind == DELETED else f"action:{own[0]}"
+    if target.kind == DELETED and not _exists(client, target.uid):
+        return f"{target.ref}@gone"
+    return Verdict.NOT_KNOWN if own or not target.repeatable else Verdict.NOT_EXECUTED
 
 
 def _find_task(

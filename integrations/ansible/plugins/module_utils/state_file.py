@@ -197,6 +197,7 @@ def _parse(path: Path, body: bytes) -> State:
             )
         state = State(**fields)
         bytes.fromhex(state.salt)
+        int(state.database or 0)
         valid = state.phase in _PHASES and isinstance(state.time, (int, float))
         valid = (
             valid
