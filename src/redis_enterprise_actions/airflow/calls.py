@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Call: TypeAlias = Callable[[], Coroutine[object, object, Operation[Any]]]
 
 
-class Log(Protocol):
+class _Log(Protocol):
     """The methods of a task's log that are used."""
 
     def info(self, event: str, /, *args: object) -> object: ...
@@ -106,7 +106,7 @@ async def has_ended(client: ActionsClient, ref: str) -> bool:
             return True
 
 
-async def cancel(client: ActionsClient, ref: str, log: Log) -> None:
+async def cancel(client: ActionsClient, ref: str, log: _Log) -> None:
     """Cancel work on the cluster, and write to the log whether that works."""
     async with client:
         try:
