@@ -50,6 +50,18 @@ def test_exception(error: BaseException) -> None:
         run(job())
 
 
+def test_no_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without an event loop, as without free file descriptors, there is an error, and no hang."""
+
+    def fail() -> None:
+        raise OSError("too many open files")
+
+    monkeypatch.setattr(asyncio, "new_event_loop", fail)
+    monkeypatch.setattr(asyncio.events, "new_event_loop", fail)
+    with pytest.raises(OSError, match="too many open files"):
+        run(endless([]))
+
+
 def test_alarm() -> None:
     """Airflow's alarm after `execution_timeout` ends the coroutine, too."""
     events: list[str] = []

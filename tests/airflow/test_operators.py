@@ -15,7 +15,7 @@ from tests.airflow.raised import (
     AirflowException,
     AirflowFailException,
 )
-from tests.airflow.tries import UPGRADE, deferred, end, operator, posted
+from tests.airflow.tries import ENDED, UPGRADE, deferred, end, operator, posted
 
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def test_completed() -> None:
     """The finished action is returned."""
     op = operator()
 
-    assert op.execute_complete(context_of(TaskStateStore()), end()) == {"uid": "a1"}  # type: ignore[arg-type]
+    assert op.execute_complete(context_of(TaskStateStore()), end()) == ENDED  # type: ignore[arg-type]
 
 
 def test_nothing_to_wait_for(server: ThreadedCluster) -> None:

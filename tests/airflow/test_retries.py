@@ -16,7 +16,7 @@ from tests.airflow.raised import (
     TaskDeferralError,
     TaskDeferred,
 )
-from tests.airflow.tries import UPGRADE, deferred, end, operator, posted
+from tests.airflow.tries import ENDED, UPGRADE, deferred, end, operator, posted
 
 
 if TYPE_CHECKING:
@@ -251,7 +251,7 @@ def test_resumed(server: ThreadedCluster) -> None:
         context_of(TaskStateStore()),  # type: ignore[arg-type]
     )
 
-    assert result == {"uid": "a1"}
+    assert result == ENDED
 
 
 def test_busy_cluster(server: ThreadedCluster) -> None:

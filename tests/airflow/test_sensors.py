@@ -22,7 +22,7 @@ from tests.airflow.raised import (
     AirflowSkipException,
     TaskDeferred,
 )
-from tests.airflow.tries import end
+from tests.airflow.tries import ENDED, end
 
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def test_deferred(server: ThreadedCluster) -> None:
 
 def test_completed() -> None:
     """The finished action is returned."""
-    assert sensor().execute_complete(context_of(), end()) == {"uid": "a1"}  # type: ignore[arg-type]
+    assert sensor().execute_complete(context_of(), end()) == ENDED  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

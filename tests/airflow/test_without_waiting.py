@@ -1,4 +1,4 @@
-"""Tests of operators with `wait_for_completion=False`."""
+"""Tests of operators that do not wait for the end of the work."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from redis_enterprise_actions.testing import Plan
 from tests.airflow.conftest import TaskStateStore, context_of
 from tests.airflow.raised import AirflowException, AirflowFailException
-from tests.airflow.tries import UPGRADE, operator, posted
+from tests.airflow.tries import UPGRADE, deferred, end, operator, posted
 
 
 if TYPE_CHECKING:
@@ -53,3 +53,19 @@ def test_answer_lost_without_waiting(server: ThreadedCluster) -> None:
     call = operator("/v1/crdbs", headers={"X-Task-ID": "mine"}, json={}, wait_for_completion=False)
     with pytest.raises(AirflowFailException, match="may have executed it"):
         call.execute(context_of(TaskStateStore()))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("duration", "calls"), [(3600.0, 1), (0.0, 2)], ids=["it runs", "it has ended"]
+)
+def test_cleared_after_an_earlier_end(server: ThreadedCluster, duration: float, calls: int) -> None:
+    """After an end such as "progress=50", clearing repeats the call only if the work has ended."""
+    server.do(lambda cluster: cluster.plan("POST", "/v1/", Plan(duration=duration), times=None))
+    store, op = TaskStateStore(), operator(until="progress=0")
+    ref = deferred(op, context_of(store)).trigger.wait.ref
+    event = end(ref=ref) | {"action": {"phase": "running"}}
+    op.execute_complete(context_of(store), event)  # type: ignore[arg-type]
+
+    again = deferred(op, context_of(store, max_tries=1)).trigger.wait.ref
+    assert (again == ref) is (calls == 1)
+    assert posted(server) == [UPGRADE] * calls

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from redis_enterprise_actions.airflow.base import RedisEnterpriseBaseOperator
     from tests.threaded_cluster import ThreadedCluster
 
+ENDED: dict[str, object] = {"uid": "a1", "phase": "completed"}
 UPGRADE = "/v1/bdbs/1/upgrade"
 
 
@@ -38,4 +39,4 @@ def posted(server: ThreadedCluster) -> list[str]:
 
 def end(outcome: str = "completed", ref: str = "action:a1") -> WaitEvent:
     """Return the payload of a trigger's event."""
-    return WaitEvent(ref=ref, outcome=outcome, message="words", action={"uid": "a1"})
+    return WaitEvent(ref=ref, outcome=outcome, message="words", action=ENDED)

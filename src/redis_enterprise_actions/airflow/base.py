@@ -13,6 +13,7 @@ from . import masking
 from .calls import CallOptions, cancel, check, checked_settings, has_ended, may_have_ended
 from .compat import (
     AirflowFailException,
+    AirflowTaskTimeout,
     TaskDeferralError,
     TaskDeferralTimeout,
     deferrable_by_default,
@@ -120,7 +121,8 @@ class RedisEnterpriseBaseOperator(BaseOperator):
             expected = self._wait(self.expected_ref(), started_at)
             settings = checked_settings(self.redis_enterprise_conn_id, expected)
         except UsageError as error:
-            raise AirflowFailException(f"{error}, so no call was made") from None
+            unmade = ", so no call was made" if earlier is None else ""
+            raise AirflowFailException(f"{error}{unmade}") from None
         if earlier is not None and self._is_to_repeat(earlier, settings):
             earlier = None
         started = self._start(state, settings) if earlier is None else self._resume(earlier)
@@ -161,10 +163,12 @@ class RedisEnterpriseBaseOperator(BaseOperator):
             state.clear()
             return self.execute(context)
         if outcome == COMPLETED:
-            state.record_end(ref)
+            action = cast("Result", event["action"])
+            if action.get("phase") == COMPLETED:  # not an earlier end, as by `until="progress=50"`
+                state.record_end(ref)
             if self.deferrable:  # on the worker, the wait has written it
                 self.log.info("%s", event["message"])
-            return cast("Result", event["action"])
+            return action
         failure = airflow_error(outcome, event["message"], repeatable=state.is_persistent)
         if isinstance(failure, AirflowFailException):
             state.record_end(ref)
@@ -195,21 +199,13 @@ class RedisEnterpriseBaseOperator(BaseOperator):
         if not self.cancel_on_kill:
             self.log.info("%r goes on: cancel_on_kill is not set", ref)
             return
-        try:
-            run(cancel(settings.make_client(), ref))
-        except RedisActionsError as error:
-            self.log.warning("%s", error)
-        else:
-            self.log.info("%r is being cancelled", ref)
+        run(cancel(settings.make_client(), ref, self.log))
 
     def _do_render_template_fields(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
         """Render the fields, and hide their secrets before Airflow shows the fields."""
-        masking.mask(self._templated())
+        masking.mask(getattr(self, name) for name in self.template_fields)
         super()._do_render_template_fields(*args, **kwargs)
-        masking.mask(self._templated())
-
-    def _templated(self) -> list[object]:
-        return [getattr(self, name) for name in self.template_fields]
+        masking.mask(getattr(self, name) for name in self.template_fields)
 
     def _wait(self, ref: str, started_at: datetime) -> Wait:
         return Wait(
@@ -256,6 +252,11 @@ class RedisEnterpriseBaseOperator(BaseOperator):
         except RedisActionsError as error:
             state.clear()
             raise call_error(error) from None
+        except AirflowTaskTimeout:
+            if state.is_persistent:
+                raise
+            message = f"timed out during {self.call_name()}, which may or may not have started work"
+            raise AirflowFailException(message) from None
         if isinstance(started, str):
             state.record_start(started)
         else:
@@ -278,8 +279,9 @@ class RedisEnterpriseBaseOperator(BaseOperator):
                 raise AirflowFailException(f"the call was made, and {error}") from None
 
     def _is_to_repeat(self, earlier: EarlierTry, settings: ConnectionSettings) -> bool:
-        """Return True if a user has cleared a task that does not wait, and its work has ended."""
-        if earlier.ref is None or not earlier.cleared or self.wait_for_completion:
+        """Return True if a user has cleared the task, and a look shows that its work has ended."""
+        is_shown = self.wait_for_completion and self.until is None  # by the wait itself
+        if earlier.ref is None or not earlier.cleared or is_shown:
             return False
         try:
             return run(has_ended(settings.make_client(), earlier.ref))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypedDict, cast
 
 from redis_enterprise_actions import ActionNotFound, RedisActionsError, UsageError
 
@@ -22,6 +22,13 @@ if TYPE_CHECKING:
 
     # A function without arguments that makes the call
     Call: TypeAlias = Callable[[], Coroutine[object, object, Operation[Any]]]
+
+
+class _Log(Protocol):
+    """The methods of a task's log that are used."""
+
+    def info(self, event: str, /, *args: object) -> object: ...
+    def warning(self, event: str, /, *args: object) -> object: ...
 
 
 class CallOptions(TypedDict):
@@ -99,7 +106,12 @@ async def has_ended(client: ActionsClient, ref: str) -> bool:
             return True
 
 
-async def cancel(client: ActionsClient, ref: str) -> None:
-    """Cancel work on the cluster."""
+async def cancel(client: ActionsClient, ref: str, log: _Log) -> None:
+    """Cancel work on the cluster, and write to the log whether that works."""
     async with client:
-        await client.operation(ref).cancel()
+        try:
+            await client.operation(ref).cancel()
+        except RedisActionsError as error:
+            log.warning("%s", error)
+        else:
+            log.info("%r is being cancelled", ref)

@@ -10,13 +10,15 @@ import asyncio
 import contextvars
 import threading
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
 _T = TypeVar("_T")
+
+_END: Final = 5.0  # seconds for what the loop may still do, such as a lookup of a name
 
 
 class Job(Generic[_T]):
@@ -25,14 +27,24 @@ class Job(Generic[_T]):
     def __init__(self, coroutine: Coroutine[object, object, _T]) -> None:
         self._ended: Future[_T] = Future()
         self._has_begun = threading.Event()
+        context = contextvars.copy_context()
         self._thread = threading.Thread(
-            target=contextvars.copy_context().run,
-            args=(asyncio.run, self._run(coroutine)),
+            target=lambda: context.run(self._main, coroutine),
             name="redis-enterprise-actions",
             daemon=True,
         )
         self._thread.start()
         self._has_begun.wait()
+
+    def _main(self, coroutine: Coroutine[object, object, _T]) -> None:
+        running = self._run(coroutine)
+        try:
+            asyncio.run(running)
+        except Exception as error:  # noqa: BLE001 - raised by `result`: there is no loop
+            running.close()
+            coroutine.close()
+            self._ended.set_exception(error)
+            self._has_begun.set()
 
     async def _run(self, coroutine: Coroutine[object, object, _T]) -> None:
         self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
@@ -55,7 +67,7 @@ class Job(Generic[_T]):
             self.cancel()
             raise
         finally:
-            self._thread.join()
+            self._thread.join(_END)
 
     def cancel(self) -> None:
         """Cancel the coroutine, unless it has ended."""

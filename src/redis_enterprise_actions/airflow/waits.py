@@ -8,13 +8,13 @@ import copy
 import dataclasses
 import math
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 from redis_enterprise_actions import Recorder, RequestError, UsageError, WaitError, WaitTimeout
 
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import Callable, Generator
 
     from redis_enterprise_actions import Action, ActionsClient
 
@@ -102,7 +102,7 @@ class Wait:
         log("waiting for %s%s", self.goal, longest)
         before, recorder = self.elapsed(), Recorder()
         left = shorter(None if self.timeout is None else self.timeout - before, limit)
-        async with _heartbeat(self, recorder, log) as progress:
+        with _heartbeat(self, recorder, log) as progress:
             try:
                 return await client.operation(self.ref).wait(
                     timeout=None if left is None else max(0.0, left),
@@ -127,39 +127,39 @@ class Wait:
         return counted
 
 
-@contextlib.asynccontextmanager
-async def _heartbeat(
+@contextlib.contextmanager
+def _heartbeat(
     wait: Wait, recorder: Recorder, log: Callable[..., object]
-) -> AsyncGenerator[Callable[[Action], None]]:
-    """Log each change that is passed on, and a line where nothing changes for a while."""
-    has_changed, last = asyncio.Event(), list[object](["not seen yet"])
-    clock = asyncio.get_running_loop().time
-    began = clock() - wait.elapsed()
+) -> Generator[Callable[[Action], None]]:
+    """Log each change that is passed on, and a line where nothing changes for a while.
+
+    A timer instead of a task, as a triggerer may run a thousand waits.
+    """
+    loop = asyncio.get_running_loop()
+    began, logged = loop.time() - wait.elapsed(), loop.time()
+    pause, last = _FIRST_PAUSE, cast("object", "not seen yet")
+    timer: asyncio.TimerHandle
 
     def progress(action: Action) -> None:
-        last[0] = action
-        has_changed.set()
+        nonlocal last, logged
+        last, logged = action, loop.time()
         log("%s", action)
 
-    async def beat() -> None:
-        pause = _FIRST_PAUSE
-        while True:
-            try:
-                await asyncio.wait_for(has_changed.wait(), pause)
-            except TimeoutError:
-                after = duration_text(clock() - began)
-                log("still waiting for %s after %s: %s", wait.goal, after, last[0])
-                for reason in _outages(recorder):
-                    log("%s", reason)
-                pause = min(2 * pause, _LONGEST_PAUSE)
-            has_changed.clear()
+    def beat() -> None:
+        nonlocal logged, pause, timer
+        now = loop.time()
+        if now >= logged + pause:
+            log("still waiting for %s after %s: %s", wait.goal, duration_text(now - began), last)
+            for line in _outages(recorder):
+                log("%s", line)
+            logged, pause = now, min(2 * pause, _LONGEST_PAUSE)
+        timer = loop.call_at(logged + pause, beat)
 
-    beating = asyncio.create_task(beat())
+    timer = loop.call_later(pause, beat)
     try:
         yield progress
     finally:
-        beating.cancel()
-        await asyncio.gather(beating, return_exceptions=True)
+        timer.cancel()
 
 
 def _outages(recorder: Recorder) -> list[str]:
