@@ -18,6 +18,7 @@ from redis_enterprise_actions import (
     ActionsClient,
     DatabaseNotFound,
     Operation,
+    Outcome,
     RedisActionsError,
     RequestError,
     RequestRejected,
@@ -26,13 +27,16 @@ from redis_enterprise_actions import (
 
 
 HEARTBEAT = 15.0  # seconds; proxies close connections that are silent for a minute
-ENDED = "ended"  # id of the last event
+ENDED = "ended"  # id of the last event, after which the browser does not connect again
+STREAM_HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}  # the latter for nginx
+# Ends of a wait after which the work may go on.
+WAIT_STOPPED = {Outcome.UNREACHABLE, Outcome.TIMED_OUT, Outcome.STALLED}
 
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
     """Open the client in the server's event loop, and close it with the server."""
-    async with ActionsClient.from_env() as client:
+    async with ActionsClient.from_env(request_timeout=10) as client:
         app.state.client = client
         yield
 
@@ -46,7 +50,7 @@ async def upgrade(bdb_uid: int, request: Request, response: Response) -> dict[st
     client: ActionsClient = request.app.state.client
     operation = await client.databases.upgrade(bdb_uid, outage_timeout=10)
     response.headers["Location"] = f"/operations/{operation.ref}"
-    return {"ref": operation.ref, "done": operation.done}
+    return {"ref": operation.ref}
 
 
 @app.get("/operations/{ref:path}/events")
@@ -58,7 +62,7 @@ async def events(
         return Response(status_code=204)  # so that the browser does not connect again
     client: ActionsClient = request.app.state.client
     stream = event_stream(client.operation(ref))
-    return StreamingResponse(stream, media_type="text/event-stream")
+    return StreamingResponse(stream, media_type="text/event-stream", headers=STREAM_HEADERS)
 
 
 @app.get("/operations/{ref:path}")
@@ -81,6 +85,7 @@ async def event_stream(operation: Operation) -> AsyncGenerator[str]:
                 yield ": still waiting\n\n"
                 continue
             if event is None:
+                await following  # raises an unexpected error
                 return
             yield event
     finally:
@@ -88,7 +93,7 @@ async def event_stream(operation: Operation) -> AsyncGenerator[str]:
 
 
 async def follow(operation: Operation, queue: asyncio.Queue[str | None]) -> None:
-    """Wait for the end of the work; put an event for each change, and one for the end."""
+    """Wait for the end of the work; put an event for each change, one for the end, and None."""
 
     def on_progress(action: Action) -> None:
         queue.put_nowait(event_text("progress", action.to_dict()))
@@ -97,8 +102,12 @@ async def follow(operation: Operation, queue: asyncio.Queue[str | None]) -> None
         action = await operation.wait(on_progress=on_progress)
         queue.put_nowait(event_text("completed", action.to_dict(), ENDED))
     except RedisActionsError as error:
-        queue.put_nowait(event_text("problem", problem_of(error), ENDED))
-    queue.put_nowait(None)
+        if error.outcome in WAIT_STOPPED:
+            queue.put_nowait(event_text("wait_stopped", problem_of(error)))
+        else:
+            queue.put_nowait(event_text("problem", problem_of(error), ENDED))
+    finally:
+        queue.put_nowait(None)
 
 
 def event_text(name: str, data: dict[str, object], event_id: str = "") -> str:

@@ -15,6 +15,7 @@ import aiohttp
 import pytest
 import uvicorn
 
+from redis_enterprise_actions import Action
 from redis_enterprise_actions.testing import Plan
 
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from redis_enterprise_actions.testing import FakeCluster
 
 ROOT = Path(__file__).parents[1]
+EXAMPLE = ROOT / "examples" / "fastapi_app.py"
+NO_LIMIT = aiohttp.ClientTimeout(total=None)
 UPGRADE = "/databases/1/upgrade"
 
 
@@ -42,15 +45,15 @@ class Served:
 
 
 @asynccontextmanager
-async def served() -> AsyncIterator[Served]:
-    """Serve the application."""
-    app = runpy.run_path(str(ROOT / "examples" / "fastapi_app.py"))["app"]
+async def served(file: Path = EXAMPLE) -> AsyncIterator[Served]:
+    """Serve the application in a file."""
+    app = runpy.run_path(str(file))["app"]
     with socket.create_server(("127.0.0.1", 0)) as listening:
         server = uvicorn.Server(uvicorn.Config(app, log_config=None))
         serving = asyncio.create_task(server.serve(sockets=[listening]))
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         try:
-            async with aiohttp.ClientSession(url) as session:
+            async with aiohttp.ClientSession(url, timeout=NO_LIMIT) as session:
                 yield Served(app, session)
         finally:
             server.should_exit = True
@@ -78,7 +81,6 @@ async def start(site: Served) -> str:
         assert answer.status == 202
         started = await answer.json()
     assert answer.headers["Location"] == f"/operations/{started['ref']}"
-    assert started["done"] is False
     ref: str = started["ref"]
     return ref
 
@@ -99,6 +101,7 @@ async def test_events(cluster_in_environment: FakeCluster, site: Served) -> None
     ref = await start(site)
     async with site.session.get(f"/operations/{ref}/events") as answer:
         assert (answer.status, answer.content_type) == (200, "text/event-stream")
+        assert answer.headers["X-Accel-Buffering"] == "no"
         text = await answer.text()
     parsed = parse_events(text)
     names = [name for name, _, _ in parsed]
@@ -124,6 +127,49 @@ async def test_failed_work(cluster_in_environment: FakeCluster, site: Served) ->
             name, event_id, data = parse_events(await answer.text())[-1]
 
         assert (name, event_id, data["outcome"]) == ("problem", "ended", outcome)
+
+
+async def test_outage(cluster_in_environment: FakeCluster, site: Served) -> None:
+    """After an outage that ends the wait, the browser connects again and sees the end."""
+    ref = await start(site)
+    async with site.session.get(f"/operations/{ref}/events") as answer:
+        await answer.content.readline()
+        cluster_in_environment.inject(times=None, status=503)
+        name, event_id, data = parse_events(await answer.text())[-1]
+
+    assert (name, event_id, data["status"]) == ("wait_stopped", "", 503)
+    assert data["outcome"] == "unreachable"
+    cluster_in_environment.heal()
+    async with site.session.get(
+        f"/operations/{ref}/events", headers={"Last-Event-ID": event_id}
+    ) as again:
+        assert parse_events(await again.text())[-1][0] == "completed"
+
+
+async def test_unexpected_error(
+    cluster_in_environment: FakeCluster, site: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error of the application breaks the stream off."""
+    ref = await start(site)
+    monkeypatch.delattr(Action, "to_dict")
+    async with site.session.get(f"/operations/{ref}/events") as answer:
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await answer.text()
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/operations/action:unknown"), ("POST", UPGRADE)]
+)
+async def test_time_of_an_answer(
+    cluster_in_environment: FakeCluster, site: Served, method: str, path: str
+) -> None:
+    """An answer of the application takes 20 s at most, even if the cluster answers no request."""
+    cluster_in_environment.inject(times=None, hang=True)
+    began = asyncio.get_running_loop().time()
+    async with site.session.request(method, path) as answer:
+        assert answer.status == 503
+
+    assert asyncio.get_running_loop().time() - began <= 20
 
 
 async def test_client_leaves(cluster_in_environment: FakeCluster, site: Served) -> None:
@@ -193,8 +239,43 @@ async def test_problems(
     assert cluster_in_environment.password not in problem["detail"]
 
 
+def blocks_of_page() -> list[str]:
+    """Return the blocks of Python on the page."""
+    page = (ROOT / "docs" / "web.md").read_text("utf-8")
+    return re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+
+
 def test_page() -> None:
     """The page shows the code of the example."""
-    code = (ROOT / "examples" / "fastapi_app.py").read_text("utf-8")
+    assert blocks_of_page()[0] == EXAMPLE.read_text("utf-8")
 
-    assert f"```python\n{code}```\n" in (ROOT / "docs" / "web.md").read_text("utf-8")
+
+async def test_starlette(cluster_in_environment: FakeCluster, tmp_path: Path) -> None:
+    """The example, changed as the page says, runs without FastAPI."""
+    code, block = blocks_of_page()
+    imports, routes = block.split("\n\n", 1)
+    for removed in (
+        r"^from fastapi.*\n",
+        r"^app = FastAPI.*\n",
+        r"^@app.exception_handler.*\n",
+        r"(?s)^@app\.post.*(?=^async def event_stream)",
+    ):
+        code, count = re.subn(removed, "", code, flags=re.MULTILINE)
+        assert count
+    code = code.replace("(app: FastAPI)", "(app: Starlette)")
+    assert "fastapi import" not in code
+    file = tmp_path / "starlette_app.py"
+    file.write_text(f"{imports}\n{code}\n{routes}", "utf-8")
+    cluster_in_environment.add_bdb(1)
+    cluster_in_environment.plan("POST", "/v1/bdbs/1/upgrade", Plan(duration=100))
+    async with served(file) as site:
+        ref = await start(site)
+        async with site.session.get(f"/operations/{ref}") as answer:
+            assert (await answer.json())["phase"] == "running"
+        async with site.session.get(f"/operations/{ref}/events") as answer:
+            name, event_id, _ = parse_events(await answer.text())[-1]
+        headers = {"Last-Event-ID": event_id}
+        async with site.session.get(f"/operations/{ref}/events", headers=headers) as answer:
+            assert (name, answer.status) == ("completed", 204)
+        async with site.session.get("/operations/action:unknown") as answer:
+            assert answer.status == 404

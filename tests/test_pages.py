@@ -63,7 +63,7 @@ def test_testing(tmp_path: Path) -> None:
 
 def test_a_trace(tmp_path: Path) -> None:
     """The example of a trace prints the span of a wait inside that of the deploy."""
-    first, _ = blocks("telemetry")
+    first, *_ = blocks("telemetry")
     ran = run(tmp_path, "-c", first)
 
     assert (ran.returncode, ran.stderr) == (0, "")
@@ -72,8 +72,8 @@ def test_a_trace(tmp_path: Path) -> None:
 
 def test_an_observer(tmp_path: Path) -> None:
     """The example of an observer prints a line when a wait begins, and one when it ends."""
-    _, second = blocks("telemetry")
-    ran = run(tmp_path, "-c", second)
+    *_, last = blocks("telemetry")
+    ran = run(tmp_path, "-c", last)
 
     assert (ran.returncode, ran.stderr) == (0, "")
     begun, ended = ran.stdout.splitlines()

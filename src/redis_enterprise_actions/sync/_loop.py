@@ -137,7 +137,8 @@ class LoopThread:
             try:
                 self.loop.run_forever()
             except BaseException:  # noqa: BLE001 - a SystemExit of a function of the caller; all others go on
-                _log.exception("a function that was called on the event loop has failed")
+                problem = "a function that was called on the event loop has failed"
+                _log.exception(problem, extra={"event": "function failed"})
         self.loop.close()
 
 
