@@ -175,6 +175,28 @@ def test_second_run_of_iteration(
     asyncio.run(second(asyncio.run(first())))
 
 
+def test_step_outside_of_a_loop(threaded: ThreadedCluster) -> None:
+    """A step may be made outside of a loop and awaited in it, until the loop is closed."""
+    uid = threaded.add(plan=Plan(duration=0.1))
+
+    async def awaited(step: Awaitable[Action | None]) -> Action | None:
+        return await step
+
+    async def begin() -> AsyncGenerator[Action, None]:
+        return client.watch_action(uid)
+
+    with asyncio.Runner() as runner:
+        client = ActionsClient.from_env()
+        updates = runner.run(begin())
+        assert runner.run(awaited(anext(updates))) is not None
+        assert runner.run(end(updates))[-1].status == "completed"
+        assert runner.run(awaited(anext(updates, None))) is None
+        runner.run(client.aclose())
+    with pytest.raises(UsageError) as caught:
+        anext(updates)
+    assert str(caught.value) == ITERATION
+
+
 def test_closed_iteration(threaded: ThreadedCluster) -> None:
     """In its own loop, an iteration that was closed or has ended yields nothing."""
     uid = threaded.add(plan=Plan(duration=0.1))

@@ -119,9 +119,12 @@ class AsyncItems(NoFor, AsyncGenerator[_T, None]):
 
     def _enter(self) -> None:
         """Note the loop of a step. Raises `UsageError` if the items ended in another loop."""
-        loop = asyncio.get_running_loop()
-        is_closed = self._items.ag_frame is None
-        if not is_closed:
-            self._loop = loop
-        elif self._loop not in {None, loop}:
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:  # the caller awaits the step later
+            loop = None
+        began = self._loop
+        if self._items.ag_frame is not None:  # not closed
+            self._loop = loop or began
+        elif began is not None and began is not loop and (loop is not None or began.is_closed()):
             raise UsageError(_OTHER_LOOP)
