@@ -6,7 +6,7 @@ Usage: uvicorn fastapi_app:app, with the cluster in REDIS_ENTERPRISE_URL etc.
 import asyncio
 import json
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from typing import Annotated
 
 from fastapi import FastAPI, Header, Request, Response
@@ -61,7 +61,9 @@ async def events(
     if last_event_id == ENDED:
         return Response(status_code=204)  # so that the browser does not connect again
     client: ActionsClient = request.app.state.client
-    stream = event_stream(client.operation(ref))
+    operation = client.operation(ref)
+    await check_known(operation)
+    stream = event_stream(operation)
     return StreamingResponse(stream, media_type="text/event-stream", headers=STREAM_HEADERS)
 
 
@@ -108,6 +110,13 @@ async def follow(operation: Operation, queue: asyncio.Queue[str | None]) -> None
             queue.put_nowait(event_text("problem", problem_of(error), ENDED))
     finally:
         queue.put_nowait(None)
+
+
+async def check_known(operation: Operation) -> None:
+    """Raise `ActionNotFound` for unknown work. An outage is left to the stream."""
+    with suppress(RequestError):
+        async with aclosing(operation.watch(outage_timeout=10)) as updates:
+            await anext(updates)
 
 
 def event_text(name: str, data: dict[str, object], event_id: str = "") -> str:

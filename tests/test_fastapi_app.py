@@ -118,15 +118,44 @@ async def test_events(cluster_in_environment: FakeCluster, site: Served) -> None
 
 
 async def test_failed_work(cluster_in_environment: FakeCluster, site: Served) -> None:
-    """Work that fails ends the stream with the problem; one that is not found likewise."""
+    """Work that fails ends the stream with the problem."""
     uid = cluster_in_environment.add_action(
         plan=Plan(duration=5, outcome="failed", error="disk-full")
     )
-    for ref, outcome in ((f"action:{uid}", "failed"), ("action:unknown", "not found")):
-        async with site.session.get(f"/operations/{ref}/events") as answer:
-            name, event_id, data = parse_events(await answer.text())[-1]
+    async with site.session.get(f"/operations/action:{uid}/events") as answer:
+        name, event_id, data = parse_events(await answer.text())[-1]
 
-        assert (name, event_id, data["outcome"]) == ("problem", "ended", outcome)
+    assert (name, event_id, data["outcome"]) == ("problem", "ended", "failed")
+
+
+async def test_forgotten_work(cluster_in_environment: FakeCluster, site: Served) -> None:
+    """Work that the cluster forgets later ends the stream with the problem, too."""
+    ref = await start(site)
+    async with site.session.get(f"/operations/{ref}/events") as answer:
+        await answer.content.readline()
+        cluster_in_environment.forget(ref.removeprefix("action:"))
+        name, event_id, data = parse_events(await answer.text())[-1]
+
+    assert (name, event_id, data["outcome"]) == ("problem", "ended", "vanished")
+
+
+async def test_new_work(cluster_in_environment: FakeCluster, site: Served) -> None:
+    """Work that the cluster shows only after some seconds is not refused."""
+    loop = asyncio.get_running_loop()
+    loop.call_later(5, lambda: cluster_in_environment.add_action(uid="new"))
+    async with site.session.get("/operations/action:new/events") as answer:
+        assert answer.status == 200
+        assert parse_events(await answer.text())[-1][0] == "completed"
+
+
+async def test_stream_in_an_outage(cluster_in_environment: FakeCluster, site: Served) -> None:
+    """A browser that connects in an outage gets a stream, as it would not connect again else."""
+    ref = await start(site)
+    cluster_in_environment.inject(times=None, status=503)
+    async with site.session.get(f"/operations/{ref}/events") as answer:
+        assert answer.status == 200
+        cluster_in_environment.heal()
+        assert parse_events(await answer.text())[-1][0] == "completed"
 
 
 async def test_outage(cluster_in_environment: FakeCluster, site: Served) -> None:
@@ -212,6 +241,8 @@ async def test_many_streams(cluster_in_environment: FakeCluster, site: Served) -
         ("GET", "/operations/nonsense:1", {}, 400, "wrong usage"),
         ("GET", "/operations/nonsense:1/events", {}, 400, "wrong usage"),
         ("GET", "/operations/action:unknown", {}, 404, "not found"),
+        ("GET", "/operations/action:unknown/events", {}, 404, "not found"),
+        ("GET", "/operations/bdb:name:unknown/events", {}, 404, "not found"),
         ("GET", "/operations/bdb:name:unknown", {}, 404, "not found"),
         ("POST", "/databases/99/upgrade", {}, 404, "rejected"),
         ("POST", UPGRADE, {"status": 409}, 409, "rejected"),

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import copy
-import inspect
 import pickle
 from contextlib import ExitStack, aclosing
 from typing import TYPE_CHECKING
 
 import pytest
 
-from redis_enterprise_actions import ActionFailed, UsageError
+from redis_enterprise_actions import ActionFailed, ActionsClient, UsageError
 from redis_enterprise_actions.testing import Plan
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from redis_enterprise_actions import Action, ActionsClient
+    from redis_enterprise_actions import Action
     from redis_enterprise_actions.testing import FakeCluster
 
 WITH = "use `async with` instead of `with`, or use redis_enterprise_actions.sync"
 FOR = "use `async for` instead of `for`, or use redis_enterprise_actions.sync"
+NEXT = (
+    "use `async for` or `await anext()` instead of `next()`, or use redis_enterprise_actions.sync"
+)
+AWAIT = "use `async with` instead of `await`, or use redis_enterprise_actions.sync"
 
 
 class TestWith:
@@ -45,6 +48,14 @@ class TestWith:
             assert str(error) == WITH
 
         client.__exit__(None, None, None)  # type: ignore[attr-defined]
+
+    async def test_await(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """`await` in place of `async with` switches no maintenance on, and names the cure."""
+        with pytest.raises(TypeError) as caught:
+            await client.nodes.maintenance(1)  # type: ignore[misc]
+        assert isinstance(caught.value, UsageError)
+        assert str(caught.value) == AWAIT
+        assert cluster.requests == []
 
     async def test_maintenance(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """`async with` keeps the node in maintenance, and an error in its body passes through."""
@@ -70,6 +81,10 @@ class TestFor:
                     pass
             assert isinstance(caught.value, UsageError)
             assert str(caught.value) == FOR
+            with pytest.raises(TypeError) as caught:
+                next(items)  # type: ignore[call-overload]
+            assert isinstance(caught.value, UsageError)
+            assert str(caught.value) == NEXT
 
     async def test_several(self, client: ActionsClient) -> None:
         """An operation is no list of uids."""
@@ -77,10 +92,10 @@ class TestFor:
             await client.wait_for_actions(client.operation("action:a"))  # type: ignore[call-overload]
 
     async def test_async_for(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """`async for` runs the generator itself, without a step in between."""
+        """`async for` iterates over the changes, to the end."""
         updates = client.watch_action(cluster.add_action())
 
-        assert inspect.isasyncgen(aiter(updates))
+        assert aiter(updates) is updates
         assert [action.status async for action in updates][-1] == "completed"
 
     async def test_generator(self, cluster: FakeCluster, client: ActionsClient) -> None:
@@ -121,7 +136,24 @@ class TestUnawaited:
             lambda client: client.nodes.maintenance_on(upgrade(client)),
             lambda client: client.submit("POST", "/v1/bdbs", params=upgrade(client)),
             lambda client: client.submit("POST", "/v1/bdbs", params={"a": upgrade(client)}),
+            lambda client: client.submit("POST", "/v1/bdbs", headers={"a": upgrade(client)}),
+            lambda client: client.submit("POST", "/v1/bdbs", json={"uids": [upgrade(client)]}),
+            lambda client: client.submit("POST", upgrade(client)),
+            lambda client: client.submit(upgrade(client), "/v1/bdbs"),
             lambda client: client.wait_for_action("a", timeout=upgrade(client)),
+            lambda client: client.wait_for_action("a", poll=upgrade(client)),
+            lambda client: client.wait_for_action("a", recorder=upgrade(client)),
+            lambda client: client.wait_for([upgrade(client)]),
+            lambda client: client.crdbs.get(upgrade(client)),
+            lambda client: client.crdbs.find(upgrade(client)),
+            lambda client: client.databases.find(upgrade(client)),
+            lambda client: client.cluster.check(ignore_maintenance=upgrade(client)),
+            lambda client: client.cluster.check(ignore_maintenance=[upgrade(client)]),
+            lambda client: client.crdbs.wait_replicating("a", others=[upgrade(client)]),
+            lambda client: client.shards.migrate(upgrade(client), 1),
+            lambda client: client.shards.migrate([1, upgrade(client)], 1),
+            lambda client: client.shards.migrate([1], 1, upgrade(client)),
+            lambda client: client.shards.fail_over([upgrade(client)]),
         ],
     )
     async def test_argument(
@@ -144,6 +176,24 @@ class TestUnawaited:
             client.operation(upgrade(client))  # type: ignore[arg-type]
         with pytest.raises(UsageError, match="was not awaited: write `await`"):
             client.watch_action(upgrade(client))  # type: ignore[arg-type]
+
+    @pytest.mark.parametrize(
+        "argument", ["url", "username", "password", "client_cert", "trusted_hosts"]
+    )
+    async def test_setting(self, client: ActionsClient, argument: str) -> None:
+        """The same holds for the settings of a client."""
+        settings = {"url": "https://a", "username": "a", "password": "b"}
+        with pytest.raises(UsageError, match=r"^Databases.upgrade\(...\) was not awaited: write"):
+            ActionsClient(**{**settings, argument: upgrade(client)})  # type: ignore[arg-type]
+
+    async def test_function(self, client: ActionsClient) -> None:
+        """A function that the client is to call is to be passed itself."""
+        with pytest.raises(UsageError, match=r"^token=.* pass the function itself, not its call"):
+            ActionsClient("https://a", token=upgrade(client))  # type: ignore[arg-type]
+        with pytest.raises(UsageError, match=r"^observer=.* pass the function itself, not its"):
+            client.observe(upgrade(client))  # type: ignore[arg-type]
+        with pytest.raises(UsageError, match=r"^observer=5 cannot be called"):
+            client.observe(5)  # type: ignore[arg-type]
 
     @pytest.mark.parametrize("argument", ["until", "on_progress"])
     async def test_callback(self, client: ActionsClient, argument: str) -> None:

@@ -16,8 +16,9 @@ from redis_enterprise_actions.testing import Plan
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator
 
+    from redis_enterprise_actions import Action
     from tests.threaded_cluster import ThreadedCluster
 
     Call = Callable[[ActionsClient], Coroutine[object, object, object]]
@@ -135,6 +136,81 @@ def test_second_run(threaded: ThreadedCluster) -> None:
         with pytest.raises(ClientClosed):
             asyncio.run(call)
     asyncio.run(client.aclose())
+
+
+ITERATION = (
+    "the iteration began in another event loop and cannot go on in this one: make the client and "
+    "iterate inside one coroutine that asyncio.run() runs, or use redis_enterprise_actions.sync"
+)
+
+
+async def end(updates: AsyncGenerator[Action, None]) -> list[Action]:
+    """Return what is left of an iteration."""
+    return [action async for action in updates]
+
+
+@pytest.mark.parametrize(
+    "step", [end, anext, lambda updates: updates.asend(None), lambda updates: end(aiter(updates))]
+)
+@pytest.mark.parametrize("ref", [None, "bdb:name:db1@gone"])
+def test_second_run_of_iteration(
+    threaded: ThreadedCluster, step: Callable[[object], Awaitable[object]], ref: str | None
+) -> None:
+    """An iteration that the end of its loop has closed does not look complete in another loop."""
+    uid = threaded.add("retry_bdb", plan=Plan(duration=300))
+    threaded.do(lambda cluster: cluster.add_bdb(1, name="db1"))
+
+    async def first() -> AsyncGenerator[Action, None]:
+        async with ActionsClient.from_env() as client:
+            updates = client.operation(ref).watch() if ref else client.watch_action(uid)
+            assert (await anext(updates)).phase.unfinished
+            return updates
+
+    async def second(updates: AsyncGenerator[Action, None]) -> None:
+        with pytest.raises(UsageError) as caught:
+            await step(updates)
+        assert str(caught.value) == ITERATION
+        await updates.aclose()
+
+    asyncio.run(second(asyncio.run(first())))
+
+
+def test_step_outside_of_a_loop(threaded: ThreadedCluster) -> None:
+    """A step may be made outside of a loop and awaited in it, until the loop is closed."""
+    uid = threaded.add(plan=Plan(duration=0.1))
+
+    async def awaited(step: Awaitable[Action | None]) -> Action | None:
+        return await step
+
+    async def begin() -> AsyncGenerator[Action, None]:
+        return client.watch_action(uid)
+
+    with asyncio.Runner() as runner:
+        client = ActionsClient.from_env()
+        updates = runner.run(begin())
+        assert runner.run(awaited(anext(updates))) is not None
+        assert runner.run(end(updates))[-1].status == "completed"
+        assert runner.run(awaited(anext(updates, None))) is None
+        runner.run(client.aclose())
+    with pytest.raises(UsageError) as caught:
+        anext(updates)
+    assert str(caught.value) == ITERATION
+
+
+def test_closed_iteration(threaded: ThreadedCluster) -> None:
+    """In its own loop, an iteration that was closed or has ended yields nothing."""
+    uid = threaded.add(plan=Plan(duration=0.1))
+
+    async def main() -> None:
+        async with ActionsClient.from_env() as client:
+            ended, closed, unused = (client.watch_action(uid) for _ in range(3))
+            assert (await end(ended))[-1].status == "completed"
+            await anext(closed)
+            await closed.aclose()
+            await unused.aclose()
+            assert [await end(each) for each in (ended, closed, unused)] == [[], [], []]
+
+    asyncio.run(main())
 
 
 LEFT = """

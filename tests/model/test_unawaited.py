@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import inspect
 import re
+from typing import TYPE_CHECKING
 
 import pytest
 
 from redis_enterprise_actions import UsageError
 from redis_enterprise_actions._model.unawaited import refuse_unawaited
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 async def upgrade() -> None:
@@ -30,6 +35,33 @@ def test_coroutines() -> None:
 
     assert str(caught.value) == "upgrade(...) was not awaited: write `await` before the call"
     assert inspect.getcoroutinestate(first) == inspect.getcoroutinestate(second) == "CORO_CLOSED"
+
+
+@pytest.mark.parametrize(
+    "hold",
+    [
+        lambda coroutine: [coroutine],
+        lambda coroutine: (coroutine,),
+        lambda coroutine: {coroutine},
+        lambda coroutine: frozenset({coroutine}),
+        lambda coroutine: {"a": coroutine},
+        lambda coroutine: {"a": [{"b": [1, coroutine]}]},
+    ],
+)
+def test_container(hold: Callable[[object], object]) -> None:
+    """Coroutines in containers are found."""
+    coroutine = upgrade()
+    with pytest.raises(UsageError, match=r"^upgrade\(...\) was not awaited"):
+        refuse_unawaited(1, hold(coroutine))
+
+    assert inspect.getcoroutinestate(coroutine) == "CORO_CLOSED"
+
+
+def test_endless_container() -> None:
+    """The search of a container that holds itself ends."""
+    endless: list[object] = [1]
+    endless.append(endless)
+    refuse_unawaited(endless, {"a": endless})
 
 
 def test_callback() -> None:

@@ -5,25 +5,31 @@ The methods that only raise are hidden from type checkers, which report such cod
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar, cast
 
 from redis_enterprise_actions._model.errors import UsageError
 
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine
-    from types import TracebackType
+    from collections.abc import Coroutine
+    from types import AsyncGeneratorType, TracebackType
+    from typing import Self
 
 _T = TypeVar("_T")
 _T_co = TypeVar("_T_co", covariant=True)
 
 _SYNC: Final = "or use redis_enterprise_actions.sync"
+_OTHER_LOOP: Final = (
+    "the iteration began in another event loop and cannot go on in this one: make the client and "
+    f"iterate inside one coroutine that asyncio.run() runs, {_SYNC}"
+)
 
 
 class NotAsynchronous(UsageError, TypeError):
-    """A `with` or a `for` without `async`."""
+    """A `with`, a `for` or a `next()` without what makes it asynchronous."""
 
 
 class NoWith:
@@ -41,7 +47,7 @@ class NoWith:
 
 
 class NoFor:
-    """Base of asynchronous iterables: `for` raises an error that names `async for`."""
+    """Base of asynchronous iterables: `for` and `next` raise errors that name `async for`."""
 
     __slots__ = ()
 
@@ -49,6 +55,11 @@ class NoFor:
 
         def __iter__(self) -> NoReturn:
             raise NotAsynchronous(f"use `async for` instead of `for`, {_SYNC}")
+
+        def __next__(self) -> NoReturn:
+            raise NotAsynchronous(
+                f"use `async for` or `await anext()` instead of `next()`, {_SYNC}"
+            )
 
 
 class AsyncContext(NoWith, AbstractAsyncContextManager[_T_co]):
@@ -70,22 +81,34 @@ class AsyncContext(NoWith, AbstractAsyncContextManager[_T_co]):
     ) -> bool | None:
         return await self._context.__aexit__(exc_type, exc, traceback)
 
+    if not TYPE_CHECKING:
+
+        def __await__(self) -> NoReturn:
+            raise NotAsynchronous(f"use `async with` instead of `await`, {_SYNC}")
+
 
 class AsyncItems(NoFor, AsyncGenerator[_T, None]):
-    """Asynchronous generator around another one, which `async for` iterates over directly."""
+    """Asynchronous generator around another one, whose steps are awaited directly.
 
-    __slots__ = ("_items",)
+    The end of an event loop closes the inner generator, which then looks as if it had come to its
+    end: a step in another loop raises `UsageError` instead.
+    """
+
+    __slots__ = ("_items", "_loop")
 
     def __init__(self, items: AsyncGenerator[_T, None]) -> None:
-        self._items = items
+        self._items = cast("AsyncGeneratorType[_T, None]", items)
+        self._loop: asyncio.AbstractEventLoop | None = None  # that of the last step
 
-    def __aiter__(self) -> AsyncIterator[_T]:
-        return self._items
+    def __aiter__(self) -> Self:
+        return self
 
     def __anext__(self) -> Coroutine[object, object, _T]:
+        self._enter()
         return self._items.__anext__()
 
     def asend(self, value: None, /) -> Coroutine[object, object, _T]:
+        self._enter()
         return self._items.asend(value)
 
     def athrow(self, *error: Any) -> Coroutine[object, object, _T]:  # noqa: ANN401 - two forms
@@ -93,3 +116,15 @@ class AsyncItems(NoFor, AsyncGenerator[_T, None]):
 
     def aclose(self) -> Coroutine[object, object, None]:
         return self._items.aclose()
+
+    def _enter(self) -> None:
+        """Note the loop of a step. Raises `UsageError` if the items ended in another loop."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:  # the caller awaits the step later
+            loop = None
+        began = self._loop
+        if self._items.ag_frame is not None:  # not closed
+            self._loop = loop or began
+        elif began is not None and began is not loop and (loop is not None or began.is_closed()):
+            raise UsageError(_OTHER_LOOP)

@@ -268,8 +268,11 @@ class ActionsClient(NoWith):
         The client calls the observer when a wait begins, in the context of the task that waits,
         with the still empty `Record` of the wait. The observer returns a function that the client
         calls with the `Record` when the wait ends, however it ends. Exceptions of either are
-        logged, and end no wait.
+        logged, and end no wait. Raises `UsageError` for what cannot be called.
         """
+        refuse_unawaited(observer, argument="observer")
+        if not callable(observer):
+            raise UsageError(f"observer={observer!r:.100} cannot be called")
         self._parts.observers.append(observer)
 
     async def aclose(self) -> None:

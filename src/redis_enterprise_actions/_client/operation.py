@@ -602,6 +602,7 @@ def _observed(state: WaitState, parts: ClientParts, recorder: Recorder | None) -
 
 def check_arguments(poll: object, on_progress: object, recorder: object) -> None:
     """Raise `UsageError` for an argument of a wait that cannot work."""
+    refuse_unawaited(poll, recorder)
     if poll is not None and (not callable(poll) or isinstance(poll, type)):
         raise UsageError(f"poll={poll!r} is not a tenacity wait strategy")
     if on_progress is not None and not callable(on_progress):

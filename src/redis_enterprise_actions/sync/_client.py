@@ -236,7 +236,7 @@ class ActionsClient:
         which it must not delay, and in the context of the thread that waits,
         with the still empty `Record` of the wait. The observer returns a function that the client
         calls with the `Record` when the wait ends, however it ends. Exceptions of either are
-        logged, and end no wait.
+        logged, and end no wait. Raises `UsageError` for what cannot be called.
         """
         self._link.observe(observer)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, cast
 
 from redis_enterprise_actions._client.pacing.durations import seconds
+from redis_enterprise_actions._model.unawaited import refuse_unawaited
 
 from .auth import authenticator_for
 from .nodes import NodePool
@@ -41,6 +42,9 @@ def transport_for(
     request_timeout: Duration = 30.0,
 ) -> Transport:
     """Return the transport for the arguments of `ActionsClient`. Raises `UsageError`."""
+    refuse_unawaited(token, argument="token")
+    refuse_unawaited(url, username, password, auth, client_cert, client_key, ca_cert, fingerprint)
+    refuse_unawaited(trusted_hosts, session)
     several = isinstance(url, (list, tuple))
     urls = [as_secret(each) for each in cast("list[str]", url if several else [url])]
     request_limit = seconds(request_timeout, "request_timeout")

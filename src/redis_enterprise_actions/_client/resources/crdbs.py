@@ -14,6 +14,7 @@ from redis_enterprise_actions._client.sources.paths import quoted_uid
 from redis_enterprise_actions._model.errors import UsageError
 from redis_enterprise_actions._model.objects import Crdb
 from redis_enterprise_actions._model.reference import Reference, ReferenceKind
+from redis_enterprise_actions._model.unawaited import refuse_unawaited
 
 from .resource import Resource, as_list, merge, query
 
@@ -296,6 +297,7 @@ class Crdbs(Resource):
 
         Source: GET /v1/crdbs (crdbs). Needs the permission `view_crdb_list`.
         """
+        refuse_unawaited(name)
         found = [each for each in await self.list_all() if each.name == name]
         if len(found) > 1:
             guids = ", ".join(sorted(each.guid for each in found))
@@ -319,6 +321,7 @@ def _checked_guid(guid: str) -> str:
         or not _GUID.fullmatch(guid.strip())
         or guid.strip() in {".", ".."}
     ):
+        refuse_unawaited(guid)
         raise UsageError(f"{guid!r} is not the GUID of an Active-Active database")
     return guid.strip()
 

@@ -16,6 +16,7 @@ from redis_enterprise_actions._model.database_names import NamedReference, name_
 from redis_enterprise_actions._model.errors import UsageError
 from redis_enterprise_actions._model.objects import Database
 from redis_enterprise_actions._model.reference import GONE, Condition, Reference, ReferenceKind
+from redis_enterprise_actions._model.unawaited import refuse_unawaited
 
 from .resource import Resource, as_list, merge, query
 
@@ -539,6 +540,7 @@ class Databases(Resource):
 
         Source: GET /v1/bdbs (bdbs). Needs the permission `view_all_bdbs_info`.
         """
+        refuse_unawaited(name)
         found = [each for each in await self.list_all() if each.name == name]
         if len(found) > 1:
             raise several_named(name, sorted(each.uid for each in found))

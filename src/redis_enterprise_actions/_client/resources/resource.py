@@ -6,10 +6,11 @@ These modules import little, as the command makes its named calls from their sig
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from redis_enterprise_actions._client.sources.paths import checked_uid
 from redis_enterprise_actions._model.errors import UsageError
+from redis_enterprise_actions._model.unawaited import refuse_unawaited
 
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def merge(given: Mapping[str, _T] | None, name: str, own: Mapping[str, _T]) -> d
     Raises `UsageError` if what is given as the argument `name` is no mapping.
     """
     if given is not None and not isinstance(given, Mapping):
+        refuse_unawaited(given)
         raise UsageError(f"{name}= is not a mapping of names to values")
     return {**(given or {}), **own}
 
@@ -44,10 +46,13 @@ def query(params: Mapping[str, object] | None, *, dry_run: bool) -> Mapping[str,
 
 
 def as_list(values: Iterable[_T], name: str) -> list[_T]:
-    """Return several values as a list; raise `UsageError` for one value."""
+    """Return several values as a list; raise `UsageError` for one value, or a coroutine."""
     if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
+        refuse_unawaited(cast("object", values))
         raise UsageError(f"{name}= is not a list of values")
-    return list(values)
+    several = list(values)
+    refuse_unawaited(*several)
+    return several
 
 
 def node_uids(ignore_maintenance: Iterable[int]) -> frozenset[int]:

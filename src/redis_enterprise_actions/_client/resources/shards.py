@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from redis_enterprise_actions._client.pacing.durations import DEFAULT_OUTAGE_TIMEOUT
 from redis_enterprise_actions._client.sources.paths import checked_uid
+from redis_enterprise_actions._model.errors import UsageError
 
 from .resource import Resource, as_list, merge
 
@@ -96,6 +97,13 @@ def _body(
     dry_run: bool,
 ) -> dict[str, object]:
     """Return the body of a call, which has the uids of shards as strings."""
-    uids = [str(uid) for uid in as_list(shard_uids, "shard_uids")]
+    uids = [_uid_text(uid) for uid in as_list(shard_uids, "shard_uids")]
     dry = {"dry_run": True} if dry_run else {}
     return merge(settings, "settings", {"shard_uids": uids, **own, **dry})
+
+
+def _uid_text(uid: int | str) -> str:
+    text = str(uid).strip() if isinstance(uid, int | str) and not isinstance(uid, bool) else ""
+    if not text:
+        raise UsageError(f"{uid!r:.100} is not the uid of a shard, such as 1")
+    return text

@@ -110,6 +110,7 @@ def build_request(
     `request_timeout` is the call's own limit in seconds. Without one, the limit is `client_timeout`
     or, if that is longer, the documented time of the call.
     """
+    refuse_unawaited(method, path, headers, params, json)
     if not isinstance(method, str) or method.upper() not in _METHODS:
         raise UsageError(f"{method!r} does not start work: use DELETE, PATCH, POST or PUT")
     method = method.upper()
@@ -206,10 +207,8 @@ def is_dry_run(rule: CallRule, json: object, params: Mapping[str, object] | None
 def _encode_query(params: Mapping[str, object] | None) -> str:
     if params is None:
         return ""
-    refuse_unawaited(params)
     if not isinstance(params, Mapping):
         raise UsageError("params= is not a mapping of names to values")
-    refuse_unawaited(*params.values())
     texts = {
         str(key): str(value).lower() if isinstance(value, bool) else str(value)
         for key, value in params.items()
@@ -233,8 +232,6 @@ def _encode_body(method: str, json: object) -> tuple[Secret | None, object]:
     except (TypeError, ValueError, RecursionError):
         pass
     refuse_unawaited(json)
-    if isinstance(json, Mapping):
-        refuse_unawaited(*cast("Mapping[str, object]", json).values())
     # Not in the handler: a UnicodeEncodeError as the context would hold the body.
     raise UsageError("json= cannot be encoded as JSON")
 
