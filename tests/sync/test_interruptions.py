@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+import weakref
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
@@ -273,3 +274,29 @@ def test_no_lock_in_use(client: ActionsClient, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(_link, "process_lock", lambda: pytest.fail("a lock"))
 
     assert client.list_actions() == []
+
+
+def test_task_is_freed_on_the_loop(client: ActionsClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread that waits frees no task: an interruption in a finalizer would be ignored."""
+    threads: list[int] = []
+    result = _Run._result
+
+    def freed() -> None:
+        threads.append(threading.get_ident())
+
+    def began(self: _Run[object]) -> object:
+        assert self._task is None
+        return result(self)
+
+    async def nothing() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        weakref.finalize(task, freed)
+
+    monkeypatch.setattr(_Run, "_result", began)
+    thread = client._link.use()[0]
+    for _ in range(20):
+        Caller(thread).run(nothing)
+    wait_for(lambda: len(threads) == 20)
+
+    assert set(threads) == {thread._thread.ident}

@@ -209,6 +209,8 @@ class _Run(Generic[_T]):
             self._error = error
 
     def _end(self, _: object) -> None:
+        # Freed here: an interruption in a finalizer, in the other thread, would be ignored.
+        self._task = None
         if self._thread.is_serving:  # at the end of the process, nobody is told
             self._has_ended = True
             self._inbox.put(None)
@@ -219,11 +221,11 @@ class _Run(Generic[_T]):
             answer.cancel()
         if not self._is_cancellable:
             self._begin()
-        elif self._task is None:
+        elif self._task is not None:
+            self._task.cancel()
+        elif self._function is not None:
             self._function = None
             self._end(None)
-        else:
-            self._task.cancel()
 
     async def post(
         self, function: Callable[[Action], object], action: Action, argument: str
