@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 import traceback
@@ -237,6 +238,27 @@ def test_calls_in_the_thread_of_the_loop(
     assert len(errors) == 3
     assert all("call the client in another thread" in error for error in errors)
     assert "an observer of the wait" in caplog.text
+
+
+def test_observer_that_forks(
+    client: ActionsClient,
+    threaded: ThreadedCluster,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """An observer that returns in another process than it was called in ends that."""
+    codes: list[int] = []
+
+    def observer(_: Record) -> Callable[[Record], None]:
+        monkeypatch.setattr(os, "getpid", lambda: -1)
+        return lambda ended: None
+
+    monkeypatch.setattr(os, "_exit", codes.append)
+    client.observe(observer)
+    client.wait_for_action(threaded.add(plan=SHORT))
+
+    assert codes == [1]
+    assert "an observer has forked, which it must not: the child ends here" in caplog.messages
 
 
 def test_schedule_that_ends_the_loop(

@@ -15,6 +15,7 @@ from redis_enterprise_actions._client.resources.resource import as_list
 from ._arguments import check_plain
 from ._caller import Caller
 from ._loop import has_process_ended, loop_thread, present_thread, process_lock, refuse_at_exit
+from ._observer import unforked
 
 
 if TYPE_CHECKING:
@@ -125,6 +126,7 @@ class Link:
     def observe(self, observer: Observer) -> None:
         """Call an observer for each wait from now on, also in children of this process."""
         check_plain(observer, "observer")
+        observer = unforked(observer)
         self._client.observe(observer)
         self._observers.append(observer)
 
