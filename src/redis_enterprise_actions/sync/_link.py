@@ -15,6 +15,7 @@ from redis_enterprise_actions._client.resources.resource import as_list
 from ._arguments import check_plain
 from ._caller import Caller
 from ._loop import has_process_ended, loop_thread, present_thread, process_lock, refuse_at_exit
+from ._misuse import NoAsyncWith
 from ._observer import unforked
 
 
@@ -214,7 +215,7 @@ def _steps(
             thread.drop(updates)
 
 
-class _Context(AbstractContextManager[_T]):
+class _Context(NoAsyncWith, AbstractContextManager[_T]):
     """Context manager that enters and leaves an asynchronous one.
 
     What it has to undo is not cut short by an interruption, but for a second one.
