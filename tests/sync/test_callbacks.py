@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
 import time
@@ -20,7 +21,7 @@ from redis_enterprise_actions.sync import (
     UsageError,
     WaitTimeout,
 )
-from redis_enterprise_actions.sync._caller import _answer
+from redis_enterprise_actions.sync._caller import Caller, _answer
 from redis_enterprise_actions.testing import Plan
 
 
@@ -286,3 +287,27 @@ def test_result_that_comes_late(client: ActionsClient, threaded: ThreadedCluster
     _answer(answer, "late", None)
 
     assert answer.cancelled()
+
+
+def test_call_that_comes_late(client: ActionsClient) -> None:
+    """A callback whose wait was cancelled before its turn is not called."""
+    caller = Caller(client._link.use()[0])
+    called: list[object] = []
+    go_on = threading.Event()
+
+    def callback(value: object) -> None:
+        called.append(value)
+        assert go_on.wait(30)
+
+    async def waits() -> None:
+        wrapped = caller.callback(callback, "on_progress")
+        first, second = (asyncio.ensure_future(wrapped(each)) for each in "ab")  # type: ignore[arg-type, misc]
+        await asyncio.sleep(0.1)
+        second.cancel()
+        await asyncio.wait([second])
+        go_on.set()
+        await first
+
+    caller.run(waits)
+
+    assert called == ["a"]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from redis_enterprise_actions.sync import ActionsClient, ClientClosed, _link
+from redis_enterprise_actions.sync import ActionsClient, ClientClosed, ClusterUnhealthy, _link
 from redis_enterprise_actions.sync import _caller as _caller_module
 from redis_enterprise_actions.sync._caller import Caller, _Run
 from redis_enterprise_actions.testing import Plan
@@ -158,6 +158,16 @@ def test_interrupted_while_maintenance_ends(
 
     assert posts(threaded) == ["maintenance_on", "maintenance_off"]
     assert client.cluster.check().is_healthy
+
+
+def test_maintenance_that_is_refused(client: ActionsClient, threaded: ThreadedCluster) -> None:
+    """Nothing is kept of maintenance that was not switched on."""
+    client.nodes.maintenance_on(1).wait()
+    with pytest.raises(ClusterUnhealthy), client.nodes.maintenance(1, busy_timeout=0):
+        pytest.fail("there is no body")
+
+    assert posts(threaded) == ["maintenance_on"]
+    assert list(client._link.use()[0]._kept) == [client._link._client]
 
 
 def test_maintenance_that_was_not_entered(

@@ -195,16 +195,17 @@ def loop_thread() -> LoopThread:
     """
     if _process.has_ended:
         raise ClientClosed
-    if _process.thread is None:
-        thread = LoopThread()
-        try:
-            thread.start()
-            if _process.thread is None:  # else a signal handler has started one meanwhile
-                _process.thread = thread
-        finally:
-            if _process.thread is not thread:
-                thread.discard()
-    return _process.thread
+    if _process.thread is not None:
+        return _process.thread
+    thread = LoopThread()
+    try:
+        thread.start()
+        if _process.thread is None:  # else a signal handler has started one meanwhile
+            _process.thread = thread
+        return _process.thread
+    finally:
+        if _process.thread is not thread:
+            thread.discard()
 
 
 def has_process_ended() -> bool:
