@@ -142,6 +142,7 @@ _PLACES: Final = {
     ),
     **dict.fromkeys(("kept", "plain_token"), "._arguments"),
     **dict.fromkeys(("Link", "Work", "clients_of", "operations_on"), "._link"),
+    **dict.fromkeys(("NoAsyncFor", "NoAsyncWith"), "._misuse"),
     **dict.fromkeys(("AsyncOptions", "options_of"), "._options"),
     "AsyncActionsClient": "redis_enterprise_actions",
 }
@@ -176,7 +177,7 @@ def _module(source: Source, used: set[str]) -> str:
 
 
 def _class(source: Source, node: ast.ClassDef, used: set[str]) -> str:
-    base = "(Generic[_R_co])" if source.name == "Operation" else ""
+    base = _BASES.get(source.name, "")
     lines = [f"class {source.name}{base}:", f'    """{_docstring(node, used)}"""', ""]
     lines += [f"    {line}" for line in _BEGINNINGS.get(source.name, _OF_RESOURCE)]
     for each in node.body:
@@ -204,6 +205,10 @@ _OF_RESOURCE: Final = [
     "def __repr__(self) -> str:",
     "    return f'<{type(self).__name__}>'",
 ]
+_BASES: Final = {
+    "ActionsClient": "(NoAsyncWith)",
+    "Operation": "(NoAsyncFor, Generic[_R_co])",
+}
 _BEGINNINGS: Final = {
     "ActionsClient": [f"{name.lower()}: {name}" for name in RESOURCES],
     "Operation": [

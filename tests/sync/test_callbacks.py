@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import threading
 import time
 import traceback
@@ -19,7 +21,7 @@ from redis_enterprise_actions.sync import (
     UsageError,
     WaitTimeout,
 )
-from redis_enterprise_actions.sync._caller import _answer
+from redis_enterprise_actions.sync._caller import Caller, _answer
 from redis_enterprise_actions.testing import Plan
 
 
@@ -239,6 +241,27 @@ def test_calls_in_the_thread_of_the_loop(
     assert "an observer of the wait" in caplog.text
 
 
+def test_observer_that_forks(
+    client: ActionsClient,
+    threaded: ThreadedCluster,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """An observer that returns in another process than it was called in ends that."""
+    codes: list[int] = []
+
+    def observer(_: Record) -> Callable[[Record], None]:
+        monkeypatch.setattr(os, "getpid", lambda: -1)
+        return lambda ended: None
+
+    monkeypatch.setattr(os, "_exit", codes.append)
+    client.observe(observer)
+    client.wait_for_action(threaded.add(plan=SHORT))
+
+    assert codes == [1]
+    assert "an observer has forked, which it must not: the child ends here" in caplog.messages
+
+
 def test_schedule_that_ends_the_loop(
     client: ActionsClient, threaded: ThreadedCluster, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -264,3 +287,27 @@ def test_result_that_comes_late(client: ActionsClient, threaded: ThreadedCluster
     _answer(answer, "late", None)
 
     assert answer.cancelled()
+
+
+def test_call_that_comes_late(client: ActionsClient) -> None:
+    """A callback whose wait was cancelled before its turn is not called."""
+    caller = Caller(client._link.use()[0])
+    called: list[object] = []
+    go_on = threading.Event()
+
+    def callback(value: object) -> None:
+        called.append(value)
+        assert go_on.wait(30)
+
+    async def waits() -> None:
+        wrapped = caller.callback(callback, "on_progress")
+        first, second = (asyncio.ensure_future(wrapped(each)) for each in "ab")  # type: ignore[arg-type, misc]
+        await asyncio.sleep(0.1)
+        second.cancel()
+        await asyncio.wait([second])
+        go_on.set()
+        await first
+
+    caller.run(waits)
+
+    assert called == ["a"]

@@ -412,6 +412,8 @@ def test_token_may_block(threaded: ThreadedCluster, process: _Process) -> None:
     [
         (KeyError("mine"), KeyError, "mine"),
         (StopIteration(), UsageError, "token= raised StopIteration instead of a token"),
+        (SystemExit(3), UsageError, "token= raised SystemExit instead of a token"),
+        (GeneratorExit(), UsageError, "token= raised GeneratorExit instead of a token"),
         (OSError("no vault"), ClusterUnreachable, "no vault"),
     ],
     ids=lambda each: getattr(each, "__name__", ""),
@@ -419,7 +421,7 @@ def test_token_may_block(threaded: ThreadedCluster, process: _Process) -> None:
 def test_token_errors(
     threaded: ThreadedCluster,
     process: _Process,
-    error: Exception,
+    error: BaseException,
     raised: type[Exception],
     message: str,
 ) -> None:

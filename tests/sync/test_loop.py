@@ -247,12 +247,13 @@ def test_interrupted_before_the_loop_has_begun(client: ActionsClient) -> None:
         begun.append(1)
 
     run = _caller_module._Run(thread, begin)
-    thread.submit(run._cancel)
+    thread.submit(run._interrupt)
     thread.submit(run._begin)
     gate.set()
 
     assert caller.run(_nothing) is None
     assert begun == []
+    assert run._has_ended
     assert run._inbox.get(timeout=10) is None
 
 

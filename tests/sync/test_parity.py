@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import inspect
 import re
 import typing
@@ -20,7 +21,7 @@ from tests.sync_classes import LEFT_OUT, RENAMED, SOURCES, TYPES
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Coroutine, Iterator
 
 CLASSES: Final = tuple(source.name for source in SOURCES)
 # The mappings of types; `TYPES` are those of results.
@@ -72,7 +73,7 @@ def test_members(name: str) -> None:
         RENAMED.get(each, each) for each in members(theirs) - {"answer"}
     }
     assert hasattr(ours, "answer") == hasattr(theirs, "answer")
-    assert not {"__aenter__", "__aexit__", "__aiter__", "__await__"} & set(dir(ours))
+    assert not hasattr(ours, "__await__")
     assert typing.get_type_hints(sync.ActionsClient) == {
         source.target.partition(".")[2]: getattr(sync, source.name)
         for source in SOURCES
@@ -274,3 +275,47 @@ def test_classes_of_the_link() -> None:
     assert {"call", "start", "make", "work", "iterate", "enter"} <= set(dir(Link))
     assert {"call", "iterate", "operation"} <= {*dir(Work), "operation"}
     assert callable(_link.operations_on)
+
+
+async def with_async(thing: object) -> None:
+    """Use something in `async with`."""
+    async with thing:  # type: ignore[attr-defined]
+        pytest.fail("there is no body")
+
+
+async def for_async(thing: object) -> None:
+    """Use something in `async for`."""
+    async for _ in thing:  # type: ignore[attr-defined]
+        pytest.fail("there is no body")
+
+
+@pytest.mark.parametrize(
+    ("use", "make", "message"),
+    [
+        (with_async, lambda client: client, "use `with` instead of `async with`, or for "),
+        (
+            with_async,
+            lambda client: client.nodes.maintenance(1),
+            "use `with` instead of `async with`, or for ",
+        ),
+        (
+            for_async,
+            lambda client: client.operation("a1"),
+            "use `for` instead of `async for`, or for ",
+        ),
+    ],
+)
+def test_asynchronous_use(
+    client: sync.ActionsClient,
+    use: Callable[[object], Coroutine[object, object, None]],
+    make: Callable[[sync.ActionsClient], object],
+    message: str,
+) -> None:
+    """What belongs into asynchronous code is an error that names the cure."""
+    thing = make(client)
+
+    with pytest.raises(sync.UsageError, match=message) as caught:
+        asyncio.run(use(thing))
+
+    assert isinstance(caught.value, TypeError)
+    assert "redis_enterprise_actions" in str(caught.value)

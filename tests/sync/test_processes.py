@@ -396,3 +396,30 @@ def test_fork(either: ThreadedCluster, code: str) -> None:
     assert output.replace("ready\n", "") == (
         "7 ['completed', 'completed', 'completed']\ncompleted True\n"
     )
+
+
+@POSIX
+@pytest.mark.parametrize("is_at_end", [False, True])
+def test_observer_that_forks(threaded: ThreadedCluster, is_at_end: bool) -> None:
+    """The child of a fork in an observer ends with it, and sends nothing; the parent goes on."""
+    code = """
+        import logging
+        logging.disable()
+        client = ActionsClient.from_env()
+        pids = []
+        def fork(record):
+            if not pids:
+                pids.append(os.fork())
+        def observer(record):
+            if IS_AT_END:
+                return fork
+            fork(record)
+            return lambda record: None
+        client.observe(observer)
+        for uid in uids:
+            print(client.wait_for_action(uid).status)
+        print(os.waitstatus_to_exitcode(os.waitpid(pids[0], 0)[1]))
+    """
+    uids = [threaded.add(plan=Plan(duration=1)) for _ in range(2)]
+    with Program(threaded, code.replace("IS_AT_END", str(is_at_end)), *uids) as program:
+        assert program.end(30) == (0, "completed\ncompleted\n1\n", "")

@@ -6,7 +6,7 @@ import asyncio
 import inspect
 from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from redis_enterprise_actions import UsageError
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
 _T = TypeVar("_T")
+_NO_ERRORS: Final = (StopIteration, StopAsyncIteration)  # no future can hold them
 
 
 def check_plain(function: Callable[..., object], argument: str) -> None:
@@ -47,7 +48,9 @@ def plain_token(token: str | Callable[[], str] | None) -> str | Callable[[], Awa
     def call() -> str:
         try:
             return plain_result(function(), "token")
-        except (StopIteration, StopAsyncIteration) as error:  # no future can hold them
+        except BaseException as error:
+            if isinstance(error, Exception) and not isinstance(error, _NO_ERRORS):
+                raise
             problem = f"token= raised {type(error).__name__} instead of a token"
             raise UsageError(problem) from error
 

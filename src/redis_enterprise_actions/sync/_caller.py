@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import sys
 from contextlib import suppress
@@ -14,7 +15,6 @@ from ._arguments import check_plain, plain_result
 
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Awaitable, Callable
     from types import TracebackType
 
@@ -59,6 +59,13 @@ class Caller:
         self._run = cast("_Run[object]", run)
         return run.wait(patience)
 
+    def finish(self, function: Callable[[], Awaitable[_T]], *, patience: float = _PATIENCE) -> _T:
+        """Do as `run`, but let the coroutine run to its end after an interruption.
+
+        It does so even where the interruption comes before it has begun.
+        """
+        return _Run(self.thread, function, is_cancellable=False).wait(patience)
+
     def end(self, function: Callable[[], Awaitable[object]]) -> None:
         """Let a coroutine on the loop end something, and wait for that a while.
 
@@ -94,12 +101,22 @@ class Caller:
 class _Run(Generic[_T]):
     """One coroutine on the loop, and the thread that waits for it."""
 
-    def __init__(self, thread: LoopThread, function: Callable[[], Awaitable[_T]]) -> None:
+    def __init__(
+        self,
+        thread: LoopThread,
+        function: Callable[[], Awaitable[_T]],
+        *,
+        is_cancellable: bool = True,
+    ) -> None:
         self._thread = thread
         self._function: Callable[[], Awaitable[_T]] | None = function
+        self._is_cancellable = is_cancellable
+        # An interruption may lose a message, so none of them is the only sign of anything.
         self._inbox: SimpleQueue[_Post | None] = SimpleQueue()  # None is the end
+        self._has_ended = False
+        self._answers: set[Answer] = set()  # those that the thread has not given yet
         self._task: asyncio.Task[None] | None = None
-        self._is_cancelled = False
+        self._is_interrupted = False
         self._results: list[_T] = []
         self._error: BaseException | None = None
         self._raised: list[tuple[Exception, TracebackType | None]] = []  # by callbacks
@@ -114,7 +131,7 @@ class _Run(Generic[_T]):
             while (post := self._next(ends_at)) is not None:
                 self._call(post)
         except BaseException:
-            self._cancel_and_wait(patience)
+            self._wait_for_end(patience)
             raise
         return self._result()
 
@@ -136,24 +153,25 @@ class _Run(Generic[_T]):
         finally:
             del post, answer  # a traceback in there refers to this frame
 
-    def _cancel_and_wait(self, patience: float) -> None:
-        """Cancel the coroutine, and return when it has ended."""
+    def _wait_for_end(self, patience: float) -> None:
+        """Call no callbacks any more, and return when the coroutine has ended."""
         with suppress(ClientClosed, UsageError, Empty):
-            self._thread.submit(self._cancel)
+            self._thread.submit(self._interrupt)
             ends_at = self._thread.loop.time() + patience
-            while (post := self._next(ends_at)) is not None:
-                self._thread.submit(post.answer.cancel)
+            while self._next(ends_at) is not None:
+                continue  # the loop has cancelled its answer
 
     def _next(self, ends_at: float = math.inf) -> _Post | None:
         """Return the next message. Raises `Empty` if there is none until `ends_at`."""
         clock = self._thread.loop.time
-        while True:
+        while not self._has_ended:
             limit = min(ends_at - clock(), _LONGEST_WAIT)
             try:
                 return self._inbox.get(timeout=None if limit == math.inf else max(limit, 0.0))
             except Empty:
                 if clock() >= ends_at:
                     raise
+        return None
 
     def _result(self) -> _T:
         error, self._error = self._error, None
@@ -180,7 +198,7 @@ class _Run(Generic[_T]):
 
     def _begin(self) -> None:
         function, self._function = self._function, None  # it refers to this object
-        if function is not None and not self._is_cancelled:
+        if function is not None:
             self._task = self._thread.create_task(self._follow(function))
             self._task.add_done_callback(self._end)
 
@@ -190,24 +208,38 @@ class _Run(Generic[_T]):
         except BaseException as error:  # noqa: BLE001 - a SystemExit would end the loop
             self._error = error
 
-    def _end(self, _: asyncio.Task[None]) -> None:
+    def _end(self, _: object) -> None:
+        # Freed here: an interruption in a finalizer, in the other thread, would be ignored.
+        self._task = None
         if self._thread.is_serving:  # at the end of the process, nobody is told
+            self._has_ended = True
             self._inbox.put(None)
 
-    def _cancel(self) -> None:
-        self._is_cancelled = True
-        if self._task is None:
-            self._inbox.put(None)
-        else:
+    def _interrupt(self) -> None:
+        self._is_interrupted = True
+        for answer in self._answers:
+            answer.cancel()
+        if not self._is_cancellable:
+            self._begin()
+        elif self._task is not None:
             self._task.cancel()
+        elif self._function is not None:
+            self._function = None
+            self._end(None)
 
     async def post(
         self, function: Callable[[Action], object], action: Action, argument: str
     ) -> object:
         """Let the thread call a function; return its result, or raise its error."""
+        if self._is_interrupted:
+            raise asyncio.CancelledError
         answer: Answer = self._thread.loop.create_future()
+        self._answers.add(answer)
         self._inbox.put(_Post(function, action, argument, answer))
-        result, error = await answer
+        try:
+            result, error = await answer
+        finally:
+            self._answers.discard(answer)
         if error is not None:
             raise error
         return result

@@ -15,6 +15,7 @@ from ._cluster import Cluster
 from ._crdbs import Crdbs
 from ._databases import Databases
 from ._link import Link, operations_on
+from ._misuse import NoAsyncWith
 from ._nodes import Nodes
 from ._operation import Operation
 from ._options import AsyncOptions, options_of
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from ._tokens import TokenSource
 
 
-class ActionsClient:
+class ActionsClient(NoAsyncWith):
     """Client of one Redis Software cluster: lists its actions, starts work, and waits for it.
 
     `url` is the cluster's REST API, such as `https://cluster.example.com:9443`, or a list of the

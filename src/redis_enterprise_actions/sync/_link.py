@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 from redis_enterprise_actions import ActionsClient, ClientClosed, UsageError
@@ -13,7 +14,9 @@ from redis_enterprise_actions._client.resources.resource import as_list
 
 from ._arguments import check_plain
 from ._caller import Caller
-from ._loop import has_process_ended, loop_thread, process_lock, refuse_at_exit
+from ._loop import has_process_ended, loop_thread, present_thread, process_lock, refuse_at_exit
+from ._misuse import NoAsyncWith
+from ._observer import unforked
 
 
 if TYPE_CHECKING:
@@ -59,6 +62,9 @@ class Link:
             raise ClientClosed
         if has_process_ended():
             refuse_at_exit()
+        thread = self._thread
+        if thread is not None and thread is present_thread():
+            return thread, self._client
         with process_lock():
             thread = loop_thread()
             if self._thread is not thread:
@@ -121,6 +127,7 @@ class Link:
     def observe(self, observer: Observer) -> None:
         """Call an observer for each wait from now on, also in children of this process."""
         check_plain(observer, "observer")
+        observer = unforked(observer)
         self._client.observe(observer)
         self._observers.append(observer)
 
@@ -130,10 +137,15 @@ class Link:
         if thread is None or not thread.is_serving:
             self._is_closed = True
             return
-        caller = Caller(thread)
-        self._is_closed = True
-        caller.run(client.aclose)
-        thread.drop(client)
+
+        async def close() -> None:
+            self._is_closed = True  # not before the rest is certain to follow
+            try:
+                await client.aclose()
+            finally:
+                thread.drop(client)
+
+        Caller(thread).finish(close)
 
     def _made_again(self) -> ActionsClient:
         client = self._make()
@@ -203,7 +215,7 @@ def _steps(
             thread.drop(updates)
 
 
-class _Context(AbstractContextManager[_T]):
+class _Context(NoAsyncWith, AbstractContextManager[_T]):
     """Context manager that enters and leaves an asynchronous one.
 
     What it has to undo is not cut short by an interruption, but for a second one.
@@ -215,12 +227,19 @@ class _Context(AbstractContextManager[_T]):
         self._link = link  # which stays open
         self._caller = caller
         self._manager = manager
+        self._is_entered = False  # belongs to the loop, as long as that works on the manager
 
     def __enter__(self) -> _T:
-        manager = self._manager
-        entered = self._caller.run(manager.__aenter__, patience=math.inf)
-        self._caller.thread.keep(manager, lambda: manager.__aexit__(None, None, None))
-        return entered
+        thread = self._caller.thread
+        thread.keep(self, self._leave)
+        try:
+            return self._caller.run(self._enter, patience=math.inf)
+        except BaseException as error:
+            if self._is_entered:  # an interruption came when the loop had entered
+                leave = partial(self._leave, type(error), error, error.__traceback__)
+                self._caller.finish(leave, patience=0.0)
+            thread.drop(self)
+            raise
 
     def __exit__(
         self,
@@ -228,14 +247,35 @@ class _Context(AbstractContextManager[_T]):
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool | None:
-        thread = self._caller.thread
-        if thread.is_of_parent:  # which leaves it
+        if self._caller.thread.is_of_parent:  # which leaves it
             return None
-        leave = self._manager.__aexit__
+        leave = partial(self._leave, exc_type, exc, traceback)
         try:
-            return self._caller.run(lambda: leave(exc_type, exc, traceback), patience=math.inf)
+            return self._caller.finish(leave, patience=math.inf)
+        except BaseException:
+            if self._is_entered:  # an interruption came before the loop was told to leave
+                self._caller.finish(leave, patience=0.0)
+            raise
+
+    async def _enter(self) -> _T:
+        entered = await self._manager.__aenter__()
+        self._is_entered = True
+        return entered
+
+    async def _leave(
+        self,
+        exc_type: type[BaseException] | None = None,
+        exc: BaseException | None = None,
+        traceback: TracebackType | None = None,
+    ) -> bool | None:
+        """Leave the manager, once, if it was entered."""
+        if not self._is_entered:
+            return None
+        self._is_entered = False
+        try:
+            return await self._manager.__aexit__(exc_type, exc, traceback)
         finally:
-            thread.drop(self._manager)
+            self._caller.thread.drop(self)
 
 
 def operations_on(client: ActionsClient, operations: Iterable[object]) -> list[Operation | str]:

@@ -174,7 +174,7 @@ class _Process:
     """State of this process: its thread, once there is one."""
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()  # a signal handler may come while its thread has it
         self.thread: LoopThread | None = None
         self.has_ended = False
 
@@ -183,7 +183,7 @@ _process = _Process()
 _of_parents: Final[list[LoopThread]] = []
 
 
-def process_lock() -> threading.Lock:
+def process_lock() -> threading.RLock:
     """Return the lock of the state that all threads of this process share."""
     return _process.lock
 
@@ -195,16 +195,17 @@ def loop_thread() -> LoopThread:
     """
     if _process.has_ended:
         raise ClientClosed
-    if _process.thread is None:
-        thread = LoopThread()
-        try:
+    if _process.thread is not None:
+        return _process.thread
+    thread = LoopThread()
+    try:
+        thread.start()
+        if _process.thread is None:  # else a signal handler has started one meanwhile
             _process.thread = thread
-            thread.start()
-        except BaseException:
-            _process.thread = None
+        return _process.thread
+    finally:
+        if _process.thread is not thread:
             thread.discard()
-            raise
-    return _process.thread
 
 
 def has_process_ended() -> bool:

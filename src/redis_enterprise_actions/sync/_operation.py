@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from redis_enterprise_actions._client.pacing.durations import DEFAULT_OUTAGE_TIMEOUT
 
+from ._misuse import NoAsyncFor
+
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -23,7 +25,7 @@ else:
     _R_co = TypeVar("_R_co", covariant=True)
 
 
-class Operation(Generic[_R_co]):
+class Operation(NoAsyncFor, Generic[_R_co]):
     """Long-running work on the cluster, as `ActionsClient.submit` or a reference names it.
 
     `ref` names the work in one line of text, which `ActionsClient.operation` and the command line
