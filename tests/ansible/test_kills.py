@@ -191,7 +191,7 @@ def test_places(killed: Killed, place: str) -> None:
     made = {"before_post": 2, "before_intention": 1}.get(place, 1)  # the first one was held
     assert killed.arrived("POST", "/v1") == made
     result = second.task(killed.case.task)
-    assert (second.changed, result["outcome"], result["started"]) == (1, "completed", "yes")
+    assert (second.changed, result["outcome"], result["call_started"]) == (1, "completed", "yes")
 
     third = killed.playbooks.run(killed.site)
 
@@ -233,7 +233,7 @@ def test_not_known(playbooks: Playbooks) -> None:
     assert second.code == 2
     assert killed.executed() == killed.arrived("POST", "/v1") == 1
     result = second.task("it")
-    assert (result["outcome"], result["started"], result["changed"]) == (
+    assert (result["outcome"], result["call_started"], result["changed"]) == (
         *("not known", "unknown", False),
     )
     assert "it is not known whether shards.fail_over was started" in result["msg"]

@@ -200,7 +200,7 @@ def test_failures(playbooks: Playbooks) -> None:
     run = playbooks.run(site)
 
     got = [
-        (each["task"], each.get("outcome"), each.get("started"), each["changed"])
+        (each["task"], each.get("outcome"), each.get("call_started"), each["changed"])
         for each in run.tasks
     ]
     assert got == [

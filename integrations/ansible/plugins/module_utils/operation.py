@@ -30,7 +30,7 @@ def run(module: ActionsModule) -> None:
     except StateFileError as error:
         module.stop(str(error), error.started)
     except RedisActionsError as error:
-        module.fail_json(**failure_of(error), started="no", changed=False)
+        module.fail_json(**failure_of(error), call_started="no", changed=False)
     else:
         module.exit_json(**result)
 

@@ -12,10 +12,12 @@ from redis_enterprise_actions.sync import (
     Evidence,
     Outcome,
     RedisActionsError,
+    UsageError,
 )
 
-from .looks import Verdict, database_uid, find_work, look_before, patiently
+from .looks import Pending, Verdict, database_uid, find_work, look_before, patiently
 from .results import failure_of, result_of
+from .secrets import without_secret_headers, without_secrets
 from .state_file import (
     ENDED,
     INTENDED,
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from redis_enterprise_actions.sync import ActionsClient, Operation
 
     from .calls import Call
+    from .targets import Target
 
 
 _T = TypeVar("_T")
@@ -43,6 +46,8 @@ _SETTLED = 10.0
 _BUSY = 409
 # Ends of the work itself. After any other end, the next run goes on waiting.
 _FINAL = frozenset({Outcome.FAILED, Outcome.CANCELLED, Outcome.ABORTED, Outcome.NOT_FOLLOWED})
+# Ends of other work, after which a call may be made
+_OVER = _FINAL | {Outcome.NOT_FOUND, Outcome.VANISHED}
 _NO, _YES, _UNKNOWN = "no", "yes", "unknown"
 # References of conditions that a wait goes on for once the work has completed
 _CONDITION = re.compile(r"[^@]*@(?:available|in-sync|replicating|quiet|healthy)(?:,.*)?", re.DOTALL)
@@ -115,7 +120,10 @@ class ResumableTask:
         self._settings = settings
         self._file = file
         self._urls = urls
-        self._identity = [call._asdict(), settings.wait_limits.get("until")]
+        self._may_have_changed = False  # an earlier run may have, before it was interrupted
+        # Without secrets, which may be renewed before the next run
+        shown = call._replace(headers=without_secret_headers(call.headers or {}))
+        self._identity = [without_secrets(shown._asdict()), settings.wait_limits.get("until")]
 
     def run(self) -> dict[str, Any]:
         """Make the call unless an earlier task has, and wait for its work."""
@@ -141,7 +149,7 @@ class ResumableTask:
         if state.phase == ENDED:
             return self._report(state)
         if state.phase == STARTED:
-            result = _result(state.ref, started=_YES, changed=not state.is_reported)
+            result = self._result(state, changed=not state.is_reported)
             return result | {"msg": f"would wait for {state.ref}"}
         call = f"{state.call}, which an earlier task was about to make"
         return _result(None, started=_UNKNOWN, changed=True) | {
@@ -183,7 +191,7 @@ class ResumableTask:
         try:
             operation = _submit(self._client, call, self._settings)
         except TaskFailure as failure:
-            if failure.result["started"] == _NO:
+            if failure.result["call_started"] == _NO:
                 if is_first or failure.result["status"] != _BUSY:
                     self._file.clear()
             else:
@@ -200,45 +208,81 @@ class ResumableTask:
         try:
             self._file.write(state)
         except StateFileError as error:
-            result = _result(state.ref, started=_YES, changed=not self._state.is_reported)
+            result = self._result(state, changed=not self._state.is_reported)
             result |= {"outcome": Outcome.WRONG_USAGE.value, **(state.result or {})}
-            words = [result.get("msg"), str(error), f"The call was made: {state.ref}"]
+            made = "The work was found" if state.is_found else "The call was made"
+            words = [result.get("msg"), str(error), f"{made}: {state.ref}"]
             raise TaskFailure({**result, "msg": ". ".join(filter(None, words))}) from error
 
     def _follow(self, state: State) -> dict[str, Any]:
         """Wait for the work that an earlier task has started."""
         if state.ref is None:  # the answer to the call was the end of it
-            return self._end(_result(None, started=_YES, changed=True) | {"outcome": "completed"})
-        return self._wait(self._client.operation(state.ref))
+            ended = self._result(state, changed=not state.is_reported)
+            return self._end(ended | {"outcome": "completed"})
+        try:
+            operation = self._client.operation(state.ref)
+        except UsageError as error:
+            raise self._file.unreadable from error
+        return self._wait(operation)
 
     def _find_out(self, state: State) -> dict[str, Any]:
         """Follow the work of a call whose answer is not known; make the call if there is none."""
-        found = self._look(state)
-        if isinstance(found, str):
-            self._keep(state._replace(phase=STARTED, ref=found, before=None))
-            return self._wait(self._client.operation(found))
-        if found is Verdict.NOT_KNOWN:
-            self._fail_unknown(state)
         call = self._call
         if state.task_id is not None and task_id_of(call) is None:
             call = with_task_id(call, state.task_id)
-        return self._send(call, is_first=False)
+        target = target_of(call, None if state.database is None else int(state.database))
+        while True:
+            found, latest = self._look(state, call, target)
+            if isinstance(found, str):
+                is_found = target.kind != CRDB  # the id of a task is the call's own
+                self._keep(state._replace(phase=STARTED, ref=found, before=None, is_found=is_found))
+                return self._wait(self._client.operation(found))
+            if found is Verdict.NOT_KNOWN:
+                self._fail_unknown(state)
+            state = state._replace(before=latest)
+            if isinstance(found, Pending):
+                self._wait_for_others(found)
+                self._may_have_changed = True
+                continue
+            self._intend_again(state)
+            return self._send(call, is_first=False)
 
-    def _look(self, state: State) -> str | Verdict:
-        call, client = self._call, self._client
-        named = None if state.database is None else int(state.database)
-        if state.task_id is not None and task_id_of(call) is None:
-            call = with_task_id(call, state.task_id)
-        target = target_of(call, named)
+    def _intend_again(self, state: State) -> None:
+        """Write the intention of a call that is about to be made, perhaps a second time."""
+        try:
+            self._file.write(state._replace(time=time.time()))
+        except StateFileError as error:
+            raise StateFileError(str(error), started=_UNKNOWN) from error
+
+    def _look(
+        self, state: State, call: Call, target: Target
+    ) -> tuple[str | Verdict | Pending, Mapping[str, Any] | None]:
+        """Return what shows of a call, and the state just before this look, as `look_before`."""
+        client = self._client
+
+        def look() -> tuple[str | Verdict | Pending, Mapping[str, Any] | None]:
+            latest = look_before(client, call, target)
+            return find_work(client, call, target, state.before, age), latest
+
         try:
             age = time.time() - state.time  # negative after a change of the clock
-            found = self._patiently(lambda: find_work(client, call, target, state.before, age))
+            found, latest = self._patiently(look)
             if found is Verdict.NOT_EXECUTED and age < _SETTLED:
                 time.sleep(_SETTLED - max(0.0, age))
-                found = self._patiently(lambda: find_work(client, call, target, state.before, age))
+                found, latest = self._patiently(look)
         except RedisActionsError as error:
             _fail(error, None, started=_UNKNOWN, changed=False)
-        return found
+        return found, latest
+
+    def _wait_for_others(self, pending: Pending) -> None:
+        """Wait for work that may be that of the call, whatever its end. Raises `TaskFailure`."""
+        limits = {k: each for k, each in self._settings.wait_limits.items() if k != "until"}
+        for ref in pending.refs:
+            try:
+                self._client.operation(ref).wait(**limits)
+            except RedisActionsError as error:
+                if error.outcome not in _OVER:
+                    _fail(error, ref, started=_UNKNOWN, changed=False)
 
     def _patiently(self, look: Callable[[], _T]) -> _T:
         return patiently(look, self._settings.submit_limits["outage_timeout"])
@@ -252,12 +296,20 @@ class ResumableTask:
         if _CONDITION.fullmatch(operation.ref or ""):
             limits = {k: each for k, each in settings.wait_limits.items() if k != "until"}
             settings = settings._replace(wait_limits=limits)
+        shown: dict[str, Any] = {"found": self._state.is_found}
+        if self._state.is_found:
+            shown["call_started"] = _UNKNOWN
         try:
-            result = _wait(self._call, operation, settings)
+            result = _wait(self._call, operation, settings) | shown
+            result["changed"] = result["changed"] or self._may_have_changed
         except TaskFailure as failure:
+            failure.result |= shown
+            failure.result["changed"] = failure.result["changed"] and not was_reported
             self._keep_failure(failure.result)
             raise
         result["changed"] = result["changed"] and not was_reported
+        if self._state.is_found and result["outcome"] is not None:
+            result["msg"] = f"{self._state.call}: found on the cluster after an interrupted run"
         return self._end(result) if result["outcome"] is not None else result
 
     def _end(self, result: dict[str, Any]) -> dict[str, Any]:
@@ -291,12 +343,12 @@ class ResumableTask:
 
     def _report(self, state: State) -> dict[str, Any]:
         """Return the end that an earlier task has seen. Raises `TaskFailure` for a failure."""
-        result = {**_result(state.ref, started=_YES, changed=False), **(state.result or {})}
+        result = {**self._result(state, changed=False), **(state.result or {})}
         result["changed"] = False
         if state.outcome not in _FINAL:
             return result
         if state.outcome == Outcome.NOT_FOLLOWED and self._settings.accepts_untracked:
-            return _result(None, started=_YES, changed=False) | {"outcome": "completed"}
+            return self._result(state, changed=False) | {"outcome": "completed"}
         raise TaskFailure({"msg": f"{state.call} has ended: {state.outcome}", **result})
 
     def _check(self, state: State) -> None:
@@ -307,8 +359,7 @@ class ResumableTask:
         elif not set(state.urls) & set(self._urls):
             problem = f"of the cluster at {', '.join(state.urls)}, and this is another one"
         if problem is not None:
-            started = {INTENDED: _UNKNOWN}.get(state.phase, _YES)
-            result = _result(state.ref, started=started, changed=False)
+            result = self._result(state, changed=False)
             text = f"state_file {self._file.path} is {problem}. Use another file for each call"
             raise TaskFailure(result | {"outcome": Outcome.WRONG_USAGE.value, "msg": text})
 
@@ -323,6 +374,12 @@ class ResumableTask:
             f"then delete {self._file.path} to make the call, or give the reference of its work "
             "as ref",
         })  # fmt: skip
+
+    @staticmethod
+    def _result(state: State, *, changed: bool) -> dict[str, Any]:
+        is_known = state.phase != INTENDED and not state.is_found
+        result = _result(state.ref, started=_YES if is_known else _UNKNOWN, changed=changed)
+        return result | {"found": state.is_found}
 
     @property
     def _state(self) -> State:
@@ -362,7 +419,7 @@ def _wait(call: Call, operation: Operation, settings: Settings) -> dict[str, Any
 def _result(ref: str | None, *, started: str, changed: bool) -> dict[str, Any]:
     return {
         "ref": ref,
-        "started": started,
+        "call_started": started,
         "changed": changed,
         "action": None,
         "outcome": None,
@@ -372,4 +429,4 @@ def _result(ref: str | None, *, started: str, changed: bool) -> dict[str, Any]:
 
 def _fail(error: RedisActionsError, ref: str | None, *, started: str, changed: bool) -> NoReturn:
     failure = failure_of(error, ref)
-    raise TaskFailure({**failure, "started": started, "changed": changed}) from error
+    raise TaskFailure({**failure, "call_started": started, "changed": changed}) from error

@@ -26,7 +26,7 @@ attributes:
       sends nothing.
     support: full
   diff_mode:
-    description: Says what would change.
+    description: Returns no differences.
     support: none
 extends_documentation_fragment:
   - redis_enterprise.actions.connection
@@ -151,11 +151,18 @@ elapsed:
   description: Seconds of the wait.
   returned: always, and null without a wait
   type: float
-started:
-  description: Whether the call was executed, now or by an earlier run with the same O(state_file).
+call_started:
+  description:
+    - Whether the call was executed, now or by an earlier run with the same O(state_file).
+    - V(unknown) also if an earlier run was interrupted, and RV(found) is true.
   returned: always
   type: str
-  choices: [yes, no, unknown]
+  choices: ["yes", "no", "unknown"]
+found:
+  description: True if the work was found on the cluster after an interrupted run. It is most
+    probably that of the call, but may be the same work that someone else has started.
+  returned: with O(state_file)
+  type: bool
 error_code:
   description: Code of the cluster for a failure.
   returned: on failure
