@@ -10,17 +10,17 @@ import pytest
 from ansible_collections.redis_enterprise.actions.plugins.module_utils import looks
 from ansible_collections.redis_enterprise.actions.plugins.module_utils import task as task_module
 from ansible_collections.redis_enterprise.actions.plugins.module_utils.calls import Call, named_call
+from ansible_collections.redis_enterprise.actions.plugins.module_utils.runs import (
+    Settings,
+    TaskFailure,
+    follow,
+)
 from ansible_collections.redis_enterprise.actions.plugins.module_utils.state_file import (
     State,
     StateFile,
     StateFileError,
 )
-from ansible_collections.redis_enterprise.actions.plugins.module_utils.task import (
-    ResumableTask,
-    Settings,
-    TaskFailure,
-    follow,
-)
+from ansible_collections.redis_enterprise.actions.plugins.module_utils.task import ResumableTask
 
 from redis_enterprise_actions.sync import ActionsClient, ClusterUnreachable, RequestRejected
 from redis_enterprise_actions.testing import FakeCluster, Plan
@@ -68,7 +68,7 @@ class Tasks:
 
     def kill(self, call: Call, monkeypatch: pytest.MonkeyPatch, *, after: bool) -> None:
         """Run the task until just before or just after its call."""
-        submit = task_module._submit
+        submit = task_module.submit
 
         def killed(*arguments: Any) -> None:  # noqa: ANN401
             if after:
@@ -76,7 +76,7 @@ class Tasks:
             raise Killed
 
         with monkeypatch.context() as patch, pytest.raises(Killed):
-            patch.setattr(task_module, "_submit", killed)
+            patch.setattr(task_module, "submit", killed)
             self.run(call)
         assert self.state["phase"] == "intended"
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from .task import Settings, TaskFailure, make_call
+from .runs import Settings, TaskFailure, make_call
 
 
 if TYPE_CHECKING:

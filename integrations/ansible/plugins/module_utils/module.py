@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
@@ -28,6 +28,9 @@ _BODIES = ("json", "params", "arguments", "path", "url")
 class ActionsModule(AnsibleModule):  # type: ignore[misc] # it has no types
     """Ansible module with the options of a connection, and without secrets in its output."""
 
+    _are_valid = False  # the options
+    _given: Sequence[str] = ()
+
     def __init__(self, argument_spec: dict[str, Any], **settings: Any) -> None:  # noqa: ANN401
         super().__init__({**CONNECTION, **argument_spec}, supports_check_mode=True, **settings)
         self._are_valid = True
@@ -45,7 +48,6 @@ class ActionsModule(AnsibleModule):  # type: ignore[misc] # it has no types
 
     def _load_params(self) -> None:
         """Read the options, and find their secrets before anything is wrong with an option."""
-        self._are_valid = False
         super()._load_params()
         names = [name for name in self.params if not name.startswith("_ansible_")]
         self._given = names

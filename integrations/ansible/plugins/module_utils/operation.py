@@ -11,8 +11,9 @@ from .check_mode import would_call
 from .client import client_of
 from .options import wait_arguments
 from .results import failure_of
+from .runs import Settings, TaskFailure, check_limits, follow, make_call
 from .state_file import StateFile, StateFileError
-from .task import ResumableTask, Settings, TaskFailure, check_limits, follow, make_call
+from .task import ResumableTask
 
 
 if TYPE_CHECKING:

@@ -1,22 +1,20 @@
-"""Task of the module `operation`: one call, made once, and the wait for its work."""
+"""Task with a state file: a call, and the runs that continue with its work after interruptions."""
 
 from __future__ import annotations
 
 import re
 import time
 import uuid
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from redis_enterprise_actions.sync import (
-    AnswerLost,
-    Evidence,
     Outcome,
     RedisActionsError,
     UsageError,
 )
 
 from .looks import Pending, Verdict, database_uid, find_work, look_before, patiently
-from .results import failure_of, result_of
+from .runs import NO, UNKNOWN, YES, TaskFailure, fail, result_with, submit, wait_for
 from .secrets import without_secret_headers, without_secrets
 from .state_file import (
     ENDED,
@@ -28,7 +26,7 @@ from .state_file import (
     digest_of,
     new_salt,
 )
-from .targets import CRDB, DELETED, target_of, task_id_of, with_task_id
+from .targets import CRDB, target_of, task_id_of, with_task_id
 
 
 if TYPE_CHECKING:
@@ -37,6 +35,7 @@ if TYPE_CHECKING:
     from redis_enterprise_actions.sync import ActionsClient, Operation
 
     from .calls import Call
+    from .runs import Settings
     from .targets import Target
 
 
@@ -48,57 +47,8 @@ _BUSY = 409
 _FINAL = frozenset({Outcome.FAILED, Outcome.CANCELLED, Outcome.ABORTED, Outcome.NOT_FOLLOWED})
 # Ends of other work, after which a call may be made
 _OVER = _FINAL | {Outcome.NOT_FOUND, Outcome.VANISHED}
-_NO, _YES, _UNKNOWN = "no", "yes", "unknown"
 # References of conditions that a wait goes on for once the work has completed
 _CONDITION = re.compile(r"[^@]*@(?:available|in-sync|replicating|quiet|healthy)(?:,.*)?", re.DOTALL)
-
-
-class TaskFailure(Exception):
-    """End of a task with a failure. `result` is what the module returns."""
-
-    def __init__(self, result: dict[str, Any]) -> None:
-        super().__init__(result["msg"])
-        self.result = result
-
-
-class Settings(NamedTuple):
-    """Options of a task beside its call.
-
-    `wait_limits` are the arguments of a wait, `submit_limits` those of the call.
-    """
-
-    waits: bool
-    wait_limits: Mapping[str, Any]
-    submit_limits: Mapping[str, Any]
-
-    @property
-    def accepts_untracked(self) -> bool:
-        """True if the answer counts as the end of a call that names nothing to follow."""
-        return self.submit_limits.get("untracked") == "completed"
-
-
-def check_limits(client: ActionsClient, call: Call, settings: Settings) -> None:
-    """Raise `UsageError` for a limit or a condition that cannot work, before the call is made."""
-    target = target_of(call)
-    ref = f"{target.ref}@gone" if target.kind == DELETED else target.ref or "action:0"
-    if settings.waits:
-        client.operation(ref).watch(**settings.wait_limits)  # sends nothing before its first step
-
-
-def follow(client: ActionsClient, ref: str, settings: Settings) -> dict[str, Any]:
-    """Wait for work that an earlier task has started. Raises `TaskFailure`."""
-    if not settings.waits:
-        return _result(ref, started=_NO, changed=False)
-    try:
-        ended = client.operation(ref).wait(**settings.wait_limits)
-    except RedisActionsError as error:
-        _fail(error, ref, started=_NO, changed=False)
-    return _result(ref, started=_NO, changed=False) | result_of(ended)
-
-
-def make_call(client: ActionsClient, call: Call, settings: Settings) -> dict[str, Any]:
-    """Make a call, and wait for its work. Raises `TaskFailure`."""
-    return _wait(call, _submit(client, call, settings), settings)
 
 
 class ResumableTask:
@@ -152,7 +102,7 @@ class ResumableTask:
             result = self._result(state, changed=not state.is_reported)
             return result | {"msg": f"would wait for {state.ref}"}
         call = f"{state.call}, which an earlier task was about to make"
-        return _result(None, started=_UNKNOWN, changed=True) | {
+        return result_with(None, started=UNKNOWN, changed=True) | {
             "msg": f"would look for the work of {call}, and make it if it was not executed"
         }
 
@@ -166,7 +116,7 @@ class ResumableTask:
             target = target_of(call, named)
             before = self._patiently(lambda: look_before(client, call, target))
         except RedisActionsError as error:
-            _fail(error, None, started=_NO, changed=False)
+            fail(error, None, started=NO, changed=False)
         salt = new_salt()
         self._file.write(
             State(
@@ -189,9 +139,9 @@ class ResumableTask:
         After an interrupted run, a cluster that is busy may be so with the work of that run.
         """
         try:
-            operation = _submit(self._client, call, self._settings)
+            operation = submit(self._client, call, self._settings)
         except TaskFailure as failure:
-            if failure.result["call_started"] == _NO:
+            if failure.result["call_started"] == NO:
                 if is_first or failure.result["status"] != _BUSY:
                     self._file.clear()
             else:
@@ -252,7 +202,7 @@ class ResumableTask:
         try:
             self._file.write(state._replace(time=time.time()))
         except StateFileError as error:
-            raise StateFileError(str(error), started=_UNKNOWN) from error
+            raise StateFileError(str(error), started=UNKNOWN) from error
 
     def _look(
         self, state: State, call: Call, target: Target
@@ -271,7 +221,7 @@ class ResumableTask:
                 time.sleep(_SETTLED - max(0.0, age))
                 found, latest = self._patiently(look)
         except RedisActionsError as error:
-            _fail(error, None, started=_UNKNOWN, changed=False)
+            fail(error, None, started=UNKNOWN, changed=False)
         return found, latest
 
     def _wait_for_others(self, pending: Pending) -> None:
@@ -282,7 +232,7 @@ class ResumableTask:
                 self._client.operation(ref).wait(**limits)
             except RedisActionsError as error:
                 if error.outcome not in _OVER:
-                    _fail(error, ref, started=_UNKNOWN, changed=False)
+                    fail(error, ref, started=UNKNOWN, changed=False)
 
     def _patiently(self, look: Callable[[], _T]) -> _T:
         return patiently(look, self._settings.submit_limits["outage_timeout"])
@@ -298,9 +248,9 @@ class ResumableTask:
             settings = settings._replace(wait_limits=limits)
         shown: dict[str, Any] = {"found": self._state.is_found}
         if self._state.is_found:
-            shown["call_started"] = _UNKNOWN
+            shown["call_started"] = UNKNOWN
         try:
-            result = _wait(self._call, operation, settings) | shown
+            result = wait_for(self._call, operation, settings) | shown
             result["changed"] = result["changed"] or self._may_have_changed
         except TaskFailure as failure:
             failure.result |= shown
@@ -365,7 +315,7 @@ class ResumableTask:
 
     def _fail_unknown(self, state: State) -> NoReturn:
         when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(state.time))
-        result = _result(None, started=_UNKNOWN, changed=False)
+        result = result_with(None, started=UNKNOWN, changed=False)
         raise TaskFailure({
             **result,
             "outcome": "not known",
@@ -378,7 +328,7 @@ class ResumableTask:
     @staticmethod
     def _result(state: State, *, changed: bool) -> dict[str, Any]:
         is_known = state.phase != INTENDED and not state.is_found
-        result = _result(state.ref, started=_YES if is_known else _UNKNOWN, changed=changed)
+        result = result_with(state.ref, started=YES if is_known else UNKNOWN, changed=changed)
         return result | {"found": state.is_found}
 
     @property
@@ -389,44 +339,3 @@ class ResumableTask:
     @property
     def _advice(self) -> str:
         return f" (to make the call again, delete {self._file.path})"
-
-
-def _submit(client: ActionsClient, call: Call, settings: Settings) -> Operation:
-    """Make a call, and return its `Operation`. Raises `TaskFailure`."""
-    try:
-        return call.submit(client, **settings.submit_limits)
-    except AnswerLost as error:
-        _fail(error, None, started=_UNKNOWN, changed=True)
-    except RedisActionsError as error:
-        _fail(error, None, started=_NO, changed=False)
-
-
-def _wait(call: Call, operation: Operation, settings: Settings) -> dict[str, Any]:
-    """Wait for the work of a call. Raises `TaskFailure`."""
-    ref: str | None = operation.ref
-    changed = not call.is_dry
-    if not settings.waits and ref is not None:
-        return _result(ref, started=_YES, changed=changed)
-    try:
-        ended = operation.wait(**settings.wait_limits)
-    except RedisActionsError as error:
-        _fail(error, ref, started=_YES, changed=changed)
-    is_unchanged = ref is not None and "@unchanged" in ref and ended.evidence is Evidence.QUIET
-    changed = changed and not is_unchanged
-    return _result(ref, started=_YES, changed=changed) | result_of(ended)
-
-
-def _result(ref: str | None, *, started: str, changed: bool) -> dict[str, Any]:
-    return {
-        "ref": ref,
-        "call_started": started,
-        "changed": changed,
-        "action": None,
-        "outcome": None,
-        "elapsed": None,
-    }
-
-
-def _fail(error: RedisActionsError, ref: str | None, *, started: str, changed: bool) -> NoReturn:
-    failure = failure_of(error, ref)
-    raise TaskFailure({**failure, "call_started": started, "changed": changed}) from error
