@@ -200,7 +200,7 @@ def test_failures(playbooks: Playbooks) -> None:
     run = playbooks.run(site)
 
     got = [
-        (each["task"], each.get("outcome"), each.get("started"), each["changed"])
+        (each["task"], each.get("outcome"), each.get("call_started"), each["changed"])
         for each in run.tasks
     ]
     assert got == [
@@ -299,3 +299,15 @@ def test_missing_package(playbooks: Playbooks, tmp_path: Path) -> None:
     message = run.task("check")["msg"]
     assert re.search(r"Failed to import .*\(redis-enterprise-actions \(for Python 3\.11", message)
     assert str(venv) in message
+
+
+def test_asynchronous(playbooks: Playbooks) -> None:
+    """A task that Ansible runs in the background and asks for its end has the usual result."""
+    playbooks.server.do(lambda cluster: cluster.add_bdb(1))
+    playbooks.environment["ANSIBLE_ASYNC_DIR"] = str(playbooks.folder / "async")
+    upgrade = task("operation", name="it", call="databases.upgrade", arguments={"uid": 1})
+
+    run = playbooks.run(playbooks.tasks({**upgrade, "async": 100, "poll": 1}))
+
+    result = run.task("it")
+    assert (result["outcome"], result["call_started"], run.changed) == ("completed", "yes", 1)

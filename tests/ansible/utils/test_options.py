@@ -7,6 +7,7 @@ from ansible_collections.redis_enterprise.actions.plugins.module_utils.options i
     beside_profile,
     client_arguments,
     duration_of,
+    empty_options,
     wait_arguments,
 )
 
@@ -43,3 +44,11 @@ def test_wait_arguments() -> None:
     params = {"timeout": "1m", "hold": None, "until": "available", "wait": True}
 
     assert wait_arguments(params) == {"timeout": "1m", "until": "available"}
+
+
+def test_empty_options() -> None:
+    """An option that is given, but empty, is found; a list may be empty, except that of URLs."""
+    params = {"url": [], "ref": "", "state_file": " ", "refs": [], "call": None, "_version": ""}
+
+    assert empty_options(params) == ["ref", "state_file", "url"]
+    assert empty_options({"url": ["https://a:9443"], "call": "databases.upgrade"}) == []

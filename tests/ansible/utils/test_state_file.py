@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 STATE = State(
-    INTENDED, "POST /v1/bdbs", "d", new_salt(), ("https://a:9443",), 1.5, before={"a": [1]}
+    INTENDED, "POST /v1/bdbs", "d", new_salt(), ("https://a:9443",), 1.5, before={"databases": [1]}
 )
 
 
@@ -114,6 +114,15 @@ def test_killed(path: Path) -> None:
         json.dumps({"v": 1, **STATE._asdict(), "database": "x"}).encode(),
         json.dumps({"v": 1, **STATE._asdict(), "time": "x"}).encode(),
         json.dumps({"v": 1, **STATE._asdict(), "urls": "x"}).encode(),
+        *(
+            json.dumps({"v": 1, **STATE._asdict(), **fields}).encode()
+            for fields in (
+                *({"database": 1}, {"time": 1e30}, {"time": float("nan")}, {"urls": [1]}),
+                *({"before": {}}, {"before": {"databases": ["a"]}}, {"before": {"actions": [1]}}),
+                *({"before": {"actions": 1}}, {"result": {"msg": 1}}, {"digest": None}),
+                *({"phase": "ended"}, {"is_found": None}, {"call": 1}, {"salt": 1}),
+            )
+        ),
         b" " * 2_000_000,
     ],
 )
@@ -140,12 +149,12 @@ def test_no_file(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "file")
     with pytest.raises(StateFileError, match="cannot be used"):
         StateFile(str(tmp_path))
-    with pytest.raises(StateFileError, match="cannot be used"):
+    with pytest.raises(StateFileError, match="link is a symbolic link: give the file"):
         StateFile(str(tmp_path / "link"))
     with pytest.raises(StateFileError, match="is not a file"):
         StateFile("/dev/null")
     with pytest.raises(StateFileError, match="cannot be used: No such file"):
-        StateFile(str(tmp_path / "none" / "file")).write(STATE)
+        StateFile(str(tmp_path / "none" / "file"))
 
 
 def test_full_disk(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,6 +173,17 @@ def test_full_disk(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert StateFile(str(path)).state == STATE
     assert files_in(path.parent) == ["state.json"]
+
+
+def test_short_write(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file has all of a state, also if the system writes it in parts."""
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda file, content: write(file, content[:7]))
+    file = StateFile(str(path))
+    file.write(STATE)
+    file.close()
+
+    assert StateFile(str(path)).state == STATE
 
 
 def test_digests() -> None:

@@ -10,17 +10,17 @@ import pytest
 from ansible_collections.redis_enterprise.actions.plugins.module_utils import looks
 from ansible_collections.redis_enterprise.actions.plugins.module_utils import task as task_module
 from ansible_collections.redis_enterprise.actions.plugins.module_utils.calls import Call, named_call
+from ansible_collections.redis_enterprise.actions.plugins.module_utils.runs import (
+    Settings,
+    TaskFailure,
+    follow,
+)
 from ansible_collections.redis_enterprise.actions.plugins.module_utils.state_file import (
     State,
     StateFile,
     StateFileError,
 )
-from ansible_collections.redis_enterprise.actions.plugins.module_utils.task import (
-    ResumableTask,
-    Settings,
-    TaskFailure,
-    follow,
-)
+from ansible_collections.redis_enterprise.actions.plugins.module_utils.task import ResumableTask
 
 from redis_enterprise_actions.sync import ActionsClient, ClusterUnreachable, RequestRejected
 from redis_enterprise_actions.testing import FakeCluster, Plan
@@ -68,7 +68,7 @@ class Tasks:
 
     def kill(self, call: Call, monkeypatch: pytest.MonkeyPatch, *, after: bool) -> None:
         """Run the task until just before or just after its call."""
-        submit = task_module._submit
+        submit = task_module.submit
 
         def killed(*arguments: Any) -> None:  # noqa: ANN401
             if after:
@@ -76,7 +76,7 @@ class Tasks:
             raise Killed
 
         with monkeypatch.context() as patch, pytest.raises(Killed):
-            patch.setattr(task_module, "_submit", killed)
+            patch.setattr(task_module, "submit", killed)
             self.run(call)
         assert self.state["phase"] == "intended"
 
@@ -121,7 +121,7 @@ def tasks(tmp_path: Path, server: ThreadedCluster, monkeypatch: pytest.MonkeyPat
 
 def ended(result: dict[str, Any]) -> tuple[object, ...]:
     """Return what matters of a result."""
-    return result["outcome"], result["started"], result["changed"]
+    return result["outcome"], result["call_started"], result["changed"]
 
 
 def test_again(tasks: Tasks) -> None:
@@ -210,7 +210,7 @@ def test_lost_answer(tasks: Tasks) -> None:
 
     assert ended(first) == ("unreachable", "unknown", True)
     assert first["msg"].endswith("The next run of this task looks for the work")
-    assert ended(second) == ("completed", "yes", True)
+    assert ended(second) == ("completed", "unknown", True)
     assert tasks.calls() == 1
 
 
@@ -288,35 +288,44 @@ def test_other_cluster(tasks: Tasks) -> None:
 
 
 class Kind(NamedTuple):
-    """A call, and the ends of the runs after a kill before it and after it."""
+    """A call, and the ends of the runs after a kill before it and after it.
+
+    `started` says whether the call is known to be executed by then; `again` is True if it is made
+    again, which does no harm.
+    """
 
     call: Call
     before: str
     after: str
+    started: str = "unknown"
+    again: bool = False
 
 
 KINDS = {
     "create": Kind(CREATE, "completed", "completed"),
     "update": Kind(
         named_call("databases.update", {"uid": 1, "changes": {"memory_size": 5}}),
-        *("completed", "completed"),
+        *("completed", "completed", "yes", True),
+    ),
+    "rebalance": Kind(
+        named_call("databases.rebalance", {"uid": 1}), "completed", "completed", "yes", again=True
     ),
     "upgrade": Kind(UPGRADE, "completed", "completed"),
     "upgrade by name": Kind(
         named_call("databases.upgrade", {"uid": "name:db1"}), "completed", "completed"
     ),
-    "flush": Kind(Call(method="PUT", path="/v1/bdbs/1/flush"), "not known", "completed"),
+    "flush": Kind(Call(method="PUT", path="/v1/bdbs/1/flush"), "not known", "not known"),
     "delete": Kind(named_call("databases.delete", {"uid": 1}), "completed", "completed"),
     "maintenance": Kind(named_call("nodes.maintenance_on", {"uid": 1}), "completed", "completed"),
     "primary": Kind(named_call("cluster.change_primary", {"uid": 2}), "completed", "completed"),
     "crdb": Kind(
         named_call("crdbs.update", {"guid": "g", "changes": {"memory_size": 5}}),
-        *("completed", "completed"),
+        *("completed", "completed", "yes"),
     ),
     "failover": Kind(named_call("shards.fail_over", {"shard_uids": [1]}), "not known", "not known"),
     "export": Kind(
         named_call("databases.export", {"uid": 1, "location": {"type": "mount_point"}}),
-        *("not known", "completed"),
+        *("not known", "not known"),
     ),
 }
 
@@ -336,7 +345,10 @@ def test_killed_before(tasks: Tasks, monkeypatch: pytest.MonkeyPatch, kind: Kind
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 def test_killed_after(tasks: Tasks, monkeypatch: pytest.MonkeyPatch, kind: Kind) -> None:
-    """A task that was killed after its call does not make it again."""
+    """A task that was killed after its call does not make it again, unless that is harmless.
+
+    Work that is found may be that of another: the result does not say that the call was made.
+    """
     tasks.plan(duration=1.0)
     tasks.kill(kind.call, monkeypatch, after=True)
     calls = tasks.calls()
@@ -344,8 +356,12 @@ def test_killed_after(tasks: Tasks, monkeypatch: pytest.MonkeyPatch, kind: Kind)
     result = tasks.run(kind.call)
 
     assert result["outcome"] == kind.after, result
-    assert tasks.calls() == calls
+    assert tasks.calls() == calls + kind.again
     assert result["changed"] is (kind.after == "completed")
+    assert result["call_started"] == kind.started
+    is_found = (kind.after, kind.started) == ("completed", "unknown")
+    assert result.get("found", False) is is_found
+    assert ("found on the cluster" in result.get("msg", "")) is is_found
     again = tasks.run(kind.call)
     assert (again["outcome"], again["changed"]) == (kind.after, False)
 
@@ -445,7 +461,7 @@ def test_forgotten_creation(tasks: Tasks, monkeypatch: pytest.MonkeyPatch) -> No
 
     result = tasks.run(CREATE)
 
-    assert (result["ref"], *ended(result)) == ("bdb:2", "completed", "yes", True)
+    assert (result["ref"], *ended(result)) == ("bdb:2", "completed", "unknown", True)
 
 
 def test_other_work(tasks: Tasks, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -467,7 +483,7 @@ def test_forgotten(tasks: Tasks) -> None:
 
     result = tasks.run(UPGRADE)
 
-    assert ended(result) == ("not found", "yes", True)
+    assert ended(result) == ("not found", "yes", False)
     assert "Look at the cluster for what the call has done (to make" in result["msg"]
 
 
@@ -541,7 +557,7 @@ def test_second_version(tasks: Tasks, monkeypatch: pytest.MonkeyPatch) -> None:
     call = Call(method="POST", path="/v2/bdbs", json={"bdb": config})
     tasks.kill(call, monkeypatch, after=True)
 
-    assert ended(tasks.run(call)) == ("completed", "yes", True)
+    assert ended(tasks.run(call)) == ("completed", "unknown", True)
     assert tasks.calls() == 1
 
 
@@ -553,7 +569,7 @@ def test_older_action(tasks: Tasks, monkeypatch: pytest.MonkeyPatch, *, after: b
 
     result = tasks.run(UPGRADE)
 
-    assert ended(result) == ("completed", "yes", True)
+    assert ended(result) == ("completed", "unknown" if after else "yes", True)
     assert older not in result["ref"]
     assert tasks.calls() == 1
 
@@ -568,7 +584,7 @@ def test_older_run(tasks: Tasks, monkeypatch: pytest.MonkeyPatch, *, after: bool
 
     result = tasks.run(call)
 
-    assert ended(result) == ("completed", "yes", True)
+    assert ended(result) == ("completed", "unknown" if after else "yes", True)
     assert older
     assert older not in result["ref"]
     assert tasks.calls() == 1
@@ -582,5 +598,164 @@ def test_failed_deletion(tasks: Tasks, monkeypatch: pytest.MonkeyPatch) -> None:
 
     result = tasks.run(call)
 
-    assert ended(result) == ("failed", "yes", True)
+    assert ended(result) == ("failed", "unknown", True)
+    assert result["found"]
+    assert ended(tasks.run(call)) == ("failed", "unknown", False)
     assert result["ref"].endswith("@bdb:1")
+
+
+@pytest.mark.parametrize("call", [KINDS["maintenance"].call, CREATE], ids=["maintenance", "create"])
+def test_killed_twice(tasks: Tasks, monkeypatch: pytest.MonkeyPatch, call: Call) -> None:
+    """The second run writes its intention, too, so that the third one gives its call time.
+
+    The second call is on its way when the third run begins: it shows while that run waits.
+    """
+    tasks.kill(call, monkeypatch, after=False)
+    state = {**tasks.state, "time": tasks.state["time"] - 60.0}
+    tasks.path.write_text(json.dumps(state), "utf-8")
+    tasks.kill(call, monkeypatch, after=False)
+    assert tasks.state["time"] > state["time"] + 50.0
+    monkeypatch.setattr(task_module, "_SETTLED", 40.0)
+
+    def late(pause: float) -> None:
+        assert 0.0 < pause <= 40.0
+        cluster = tasks.server.cluster
+        with ActionsClient(
+            cluster.urls, username=cluster.username, password=cluster.password
+        ) as client:
+            call.submit(client)
+
+    monkeypatch.setattr(task_module.time, "sleep", late)
+
+    result = tasks.run(call)
+
+    assert ended(result) == ("completed", "unknown", True)
+    assert tasks.calls() == 1
+
+
+def test_kept_before(tasks: Tasks, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The new intention has what the cluster shows by then, so older work is not followed."""
+    update = KINDS["update"].call
+    tasks.kill(update, monkeypatch, after=False)
+    other = tasks.server.add("SMUpdateBDB", Plan(duration=0.0), bdb_uid=1)
+
+    tasks.kill(update, monkeypatch, after=False)
+
+    assert other in tasks.state["before"]["actions"]
+
+
+@pytest.mark.parametrize("name", ["update", "rebalance"])
+@pytest.mark.parametrize("outcome", ["completed", "failed"])
+def test_work_of_others(
+    tasks: Tasks, monkeypatch: pytest.MonkeyPatch, name: str, outcome: str
+) -> None:
+    """Work of another is waited for, but never taken for that of a call that may be repeated."""
+    call = KINDS[name].call
+    tasks.kill(call, monkeypatch, after=False)
+    plan = Plan(duration=0.5, outcome=outcome)
+    other = tasks.server.add("SMUpdateBDB", plan, bdb_uid=1)
+
+    result = tasks.run(call)
+
+    assert ended(result) == ("completed", "yes", True)
+    assert other not in result["ref"]
+    assert tasks.calls() == 1
+    paths = tasks.server.do(lambda cluster: [each.path for each in cluster.requests])
+    sent = tasks.server.do(lambda cluster: [each.method for each in cluster.requests].index("PUT"))
+    assert f"/v1/actions/{other}" in paths[:sent]
+    assert f"/v1/actions/{other}" not in paths[sent:]
+
+
+def test_long_work_of_others(tasks: Tasks, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A time limit ends that wait, too; nothing is sent, and the intention stays."""
+    call = KINDS["update"].call
+    tasks.kill(call, monkeypatch, after=False)
+    before = tasks.state
+    tasks.server.add("SMUpdateBDB", Plan(duration=600.0), bdb_uid=1)
+
+    result = tasks.run(call, timeout="300ms")
+
+    assert ended(result) == ("timed out", "unknown", False)
+    assert tasks.calls() == 0
+    assert tasks.state == before
+
+
+@pytest.mark.parametrize("name", ["export", "flush"])
+def test_not_told_apart(tasks: Tasks, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Where the work of another looks the same, and a second call does harm, it is not known."""
+    tasks.kill(KINDS[name].call, monkeypatch, after=False)
+    tasks.server.add("SMUpdateBDB", Plan(duration=0.5), bdb_uid=1)
+    tasks.server.do(lambda cluster: cluster.start_transfer(1, "export", Plan(duration=0.5)))
+
+    assert ended(tasks.run(KINDS[name].call)) == ("not known", "unknown", False)
+    assert tasks.calls() == 0
+
+
+def test_other_database(tasks: Tasks, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new database of the name with other settings is not that of the call."""
+    tasks.kill(CREATE, monkeypatch, after=False)
+    tasks.server.do(lambda cluster: cluster.add_bdb(9, name="cache"))
+
+    assert ended(tasks.run(CREATE)) == ("not known", "unknown", False)
+    assert tasks.calls() == 0
+
+
+def test_full_disk_again(tasks: Tasks, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the second intention cannot be written, nothing is sent, and it is still not known."""
+    tasks.kill(UPGRADE, monkeypatch, after=False)
+
+    def full(*_: object) -> None:
+        raise StateFileError("the disk is full")
+
+    monkeypatch.setattr(StateFile, "write", full)
+    with pytest.raises(StateFileError, match="the disk is full") as caught:
+        tasks.run(UPGRADE)
+
+    assert caught.value.started == "unknown"
+    assert tasks.calls() == 0
+
+
+def test_failure_after_the_report(tasks: Tasks) -> None:
+    """A change that was reported is not reported by a wait that fails, either."""
+    tasks.plan(duration=0.5, outcome="failed")
+    first = tasks.run(UPGRADE, waits=False)
+    second = tasks.run(UPGRADE, timeout="100ms")
+    third = tasks.run(UPGRADE)
+
+    assert [each["changed"] for each in (first, second, third)] == [True, False, False]
+    assert third["outcome"] == "failed"
+
+
+def test_new_password(tasks: Tasks) -> None:
+    """Secrets may be renewed: a task is the same with another password, and no other setting."""
+
+    def create(password: str, size: int = 1000) -> Call:
+        config = {"name": "a", "memory_size": size, "authentication_redis_pass": password}
+        call = named_call("databases.create", {"config": config})
+        return call._replace(headers={"X-Note": password, "X-Task-ID": "t"})
+
+    tasks.run(create("old"))
+
+    assert ended(tasks.run(create("new"))) == ("completed", "yes", False)
+    assert ended(tasks.run(create("new", 1001))) == ("wrong usage", "yes", False)
+
+
+@pytest.mark.parametrize("ref", ["", "bdb:x"])
+def test_damaged_reference(tasks: Tasks, ref: str) -> None:
+    """A reference that is none is that of a damaged file."""
+    tasks.run(UPGRADE, waits=False)
+    tasks.path.write_text(json.dumps({**tasks.state, "ref": ref}), "utf-8")
+
+    with pytest.raises(StateFileError, match="cannot be read") as caught:
+        tasks.run(UPGRADE)
+
+    assert caught.value.started == "unknown"
+
+
+def test_look_of_another_call(tasks: Tasks, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The state before another call tells nothing."""
+    tasks.kill(UPGRADE, monkeypatch, after=False)
+    state = {**tasks.state, "before": {"databases": []}}
+    tasks.path.write_text(json.dumps(state), "utf-8")
+
+    assert tasks.run(UPGRADE)["outcome"] == "not known"

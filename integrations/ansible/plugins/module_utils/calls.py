@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from redis_enterprise_actions.sync import Cluster, Crdbs, Databases, Nodes, Shards, UsageError
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from redis_enterprise_actions.sync import ActionsClient, Operation
 
 
@@ -129,9 +128,11 @@ def named_call(name: str, arguments: Mapping[str, Any]) -> Call:
     parameters = parameters_of(resource, method)
     given = dict(arguments)
     own_uid = next((each for each in parameters if _UID.fullmatch(each)), None)
-    if own_uid is not None and "uid" in given:
-        given[own_uid] = given.pop("uid")
     title = f"{resource}.{method.strip('_')}"
+    if own_uid is not None and "uid" in given:
+        if own_uid in given:
+            raise UsageError(f"{title} has two arguments for one uid: uid and {own_uid}")
+        given[own_uid] = given.pop("uid")
     unknown = [each for each in given if each not in parameters]
     if unknown:
         known = ", ".join(parameters)
@@ -159,6 +160,10 @@ def _starts_work(method: object) -> bool:
 def _value(value: Any, annotation: str, name: str) -> Any:  # noqa: ANN401 - what YAML has
     """Return a value as the client takes it: templates of Ansible often make text of numbers."""
     kind = annotation.removesuffix(" | None")
+    if kind.startswith("Mapping[") and not isinstance(value, Mapping):
+        raise UsageError(f"{name} has to be a dictionary of settings")
+    if kind.startswith("Iterable[") and not isinstance(value, (list, tuple)):
+        raise UsageError(f"{name} has to be a list")
     if kind in {"int", "int | str"} and isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
         return int(value)
     if kind == "bool" and not isinstance(value, bool):

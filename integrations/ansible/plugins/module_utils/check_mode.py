@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from .task import Settings, TaskFailure, make_call
+from .runs import Settings, TaskFailure, make_call
 
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def would_call(client: ActionsClient, call: Call, settings: Settings) -> dict[st
     if call.is_dry:
         return make_call(client, call, settings)
     dry = call.dry
-    nothing = {"ref": None, "action": None, "outcome": None, "elapsed": None, "started": "no"}
+    nothing = {"ref": None, "action": None, "outcome": None, "elapsed": None, "call_started": "no"}
     if dry is None:
         text = f"would make the call {call.title}; the API has no dry run of it"
         return {**nothing, "changed": True, "msg": text}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from redis_enterprise_actions.sync import (
     ActionNotFound,
@@ -20,7 +20,7 @@ from redis_enterprise_actions.sync import (
 )
 
 from .options import duration_of
-from .targets import ACTION, BOOTSTRAP, CHANGED, CRDB, CREATED, DELETED, TRANSFER
+from .targets import ACTION, BOOTSTRAP, CHANGED, CRDB, CREATED, DELETED
 
 
 if TYPE_CHECKING:
@@ -36,6 +36,18 @@ _PAUSE = 3.0  # seconds between two looks during an outage
 # (requests/crdbs, X-Result-TTL); less, as clocks and answers are late.
 _TASK_KEPT = 400.0
 _TTL_HEADER = "x-result-ttl"
+# Keys of the state before a call, by the kind of its target; an export or import leaves nothing
+# that tells it from another
+_DATABASES, _ACTIONS, _FOUND = "databases", "actions", "found"
+_SINGLE = frozenset({ACTION, CRDB, BOOTSTRAP})
+_KEYS = {
+    CREATED: _DATABASES,
+    CHANGED: _ACTIONS,
+    DELETED: _ACTIONS,
+    **dict.fromkeys(_SINGLE, _FOUND),
+}
+# Settings of a database that the client reads
+_COMPARED = ("memory_size", "port", "shards_count")
 
 
 class Verdict(enum.Enum):
@@ -43,6 +55,12 @@ class Verdict(enum.Enum):
 
     NOT_EXECUTED = enum.auto()
     NOT_KNOWN = enum.auto()
+
+
+class Pending(NamedTuple):
+    """References of work that may be that of a call or of another; it may be made again after."""
+
+    refs: tuple[str, ...]
 
 
 def patiently(look: Callable[[], _T], outage_timeout: str) -> _T:
@@ -68,12 +86,12 @@ def look_before(client: ActionsClient, call: Call, target: Target) -> dict[str, 
     try:
         if target.kind == CREATED:
             name = _name_in(call)
-            return None if name is None else {"databases": _uids_named(client, name)}
+            return None if name is None else {_DATABASES: _uids_named(client, name)}
         if target.kind in {CHANGED, DELETED}:
             uids = [each.uid for each in _machines(client, target.uid)]
             gone = target.kind == DELETED and not _exists(client, target.uid)
-            return None if gone else {"actions": uids}
-        if target.kind in {ACTION, TRANSFER, CRDB, BOOTSTRAP} and target.ref:
+            return None if gone else {_ACTIONS: uids}
+        if target.kind in _SINGLE and target.ref:
             return _state(_get(client, target.ref))
     except RequestRejected:
         return None
@@ -86,16 +104,16 @@ def find_work(
     target: Target,
     before: Mapping[str, Any] | None,
     age: float,
-) -> str | Verdict:
+) -> str | Verdict | Pending:
     """Return the reference of the work that a call has started since the look before it.
 
     `age` is the number of seconds since that look. Raises the errors of the client.
     """
-    if before is None:
+    if before is None or _KEYS.get(target.kind) not in before:
         return Verdict.NOT_KNOWN
     try:
         if target.kind == CREATED:
-            return _find_created(client, _name_in(call) or "", before)
+            return _find_created(client, call, before)
         if target.kind in {CHANGED, DELETED}:
             return _find_on_database(client, target, before)
         now = _get(client, target.ref)
@@ -106,27 +124,41 @@ def find_work(
     return _FINDERS[target.kind](target, before, now)
 
 
-def _find_created(client: ActionsClient, name: str, before: Mapping[str, Any]) -> str | Verdict:
-    new = [uid for uid in _uids_named(client, name) if uid not in before["databases"]]
-    if len(new) > 1:
-        return Verdict.NOT_KNOWN
+def _find_created(client: ActionsClient, call: Call, before: Mapping[str, Any]) -> str | Verdict:
+    """Find a new database of the name, and of the settings, as far as the client reads them."""
+    uids = _uids_named(client, _name_in(call) or "")
+    new = [uid for uid in uids if uid not in before[_DATABASES]]
     if not new:
         return Verdict.NOT_EXECUTED
+    if len(new) > 1 or not _is_as_given(client, call, new[0]):
+        return Verdict.NOT_KNOWN
     creations = [a.uid for a in _machines(client, str(new[0])) if a.name == "SMCreateBDB"]
     return f"action:{creations[0]}" if len(creations) == 1 else f"bdb:{new[0]}"
 
 
+def _is_as_given(client: ActionsClient, call: Call, uid: int) -> bool:
+    """Return True unless a database has other settings than a call gives to it."""
+    config = _config_of(call)
+    database = client.databases.get(uid)
+    pairs = [(config.get(name), getattr(database, name)) for name in _COMPARED]
+    # Text is a number that a template has made; a port of 0 lets the cluster choose.
+    return all(not wanted or found is None or str(wanted) == str(found) for wanted, found in pairs)
+
+
 def _find_on_database(
     client: ActionsClient, target: Target, before: Mapping[str, Any]
-) -> str | Verdict:
+) -> str | Verdict | Pending:
     actions = _machines(client, target.uid)
-    new = [each for each in actions if each.uid not in before["actions"]]
-    own = [each.uid for each in new if target.may_start(each.name)]
-    if len(own) == 1:
-        return f"action:{own[0]}@{target.ref}" if target.kind == DELETED else f"action:{own[0]}"
+    new = [each for each in actions if each.uid not in before[_ACTIONS]]
+    own = [each for each in new if target.may_start(each.name)]
+    if target.is_named and len(own) == 1:
+        end = f"@{target.ref}" if target.kind == DELETED else ""
+        return f"action:{own[0].uid}{end}"
     if target.kind == DELETED and not _exists(client, target.uid):
         return f"{target.ref}@gone"
-    return Verdict.NOT_KNOWN if own or not target.repeatable else Verdict.NOT_EXECUTED
+    if not target.repeatable or (target.is_named and own):
+        return Verdict.NOT_KNOWN
+    return Pending(tuple(f"action:{each.uid}" for each in own)) if own else Verdict.NOT_EXECUTED
 
 
 def _find_task(
@@ -147,12 +179,6 @@ def _find_bootstrap(target: Target, before: Mapping[str, Any], now: Action | Non
     return Verdict.NOT_EXECUTED if _state(now) == before else target.ref
 
 
-def _find_transfer(target: Target, before: Mapping[str, Any], now: Action | None) -> str | Verdict:
-    """Find an export or import that is in progress; a result may be that of an older one."""
-    has_begun = now is not None and now.phase.unfinished and not before["running"]
-    return target.ref if has_begun else Verdict.NOT_KNOWN
-
-
 def _find_action(target: Target, before: Mapping[str, Any], now: Action | None) -> str | Verdict:
     """Find the run of an action of a node or the cluster, whose last result the cluster keeps."""
     if now is None:
@@ -165,7 +191,7 @@ def _find_action(target: Target, before: Mapping[str, Any], now: Action | None) 
     return target.ref if has_begun else Verdict.NOT_KNOWN
 
 
-_FINDERS = {ACTION: _find_action, BOOTSTRAP: _find_bootstrap, TRANSFER: _find_transfer}
+_FINDERS = {ACTION: _find_action, BOOTSTRAP: _find_bootstrap}
 
 
 def _state(action: Action | None) -> dict[str, Any]:
@@ -204,12 +230,17 @@ def _uids_named(client: ActionsClient, name: str) -> list[int]:
     return [uid for uid, each in names.items() if each == name]
 
 
-def _name_in(call: Call) -> str | None:
-    """Return the name in the body of a call that creates a database."""
+def _config_of(call: Call) -> Mapping[str, Any]:
+    """Return the settings in the body of a call that creates a database."""
     config: Any = call.arguments.get("config") if call.resource else call.json
     if not call.resource and call.path.startswith("/v2/") and isinstance(config, Mapping):
         config = config.get("bdb")
-    name = config.get("name") if isinstance(config, Mapping) else None
+    return config if isinstance(config, Mapping) else {}
+
+
+def _name_in(call: Call) -> str | None:
+    """Return the name in the body of a call that creates a database."""
+    name = _config_of(call).get("name")
     return name if isinstance(name, str) and name else None
 
 

@@ -11,8 +11,9 @@ from .check_mode import would_call
 from .client import client_of
 from .options import wait_arguments
 from .results import failure_of
+from .runs import Settings, TaskFailure, check_limits, follow, make_call
 from .state_file import StateFile, StateFileError
-from .task import ResumableTask, Settings, TaskFailure, check_limits, follow, make_call
+from .task import ResumableTask
 
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def run(module: ActionsModule) -> None:
     except StateFileError as error:
         module.stop(str(error), error.started)
     except RedisActionsError as error:
-        module.fail_json(**failure_of(error), started="no", changed=False)
+        module.fail_json(**failure_of(error), call_started="no", changed=False)
     else:
         module.exit_json(**result)
 

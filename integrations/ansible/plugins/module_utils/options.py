@@ -61,6 +61,16 @@ def beside_profile(params: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def empty_options(params: Mapping[str, Any]) -> list[str]:
+    """Return the options that are given as an empty text, which would count as not given."""
+    empty = [
+        name
+        for name, value in params.items()
+        if isinstance(value, str) and not value.strip() and not name.startswith("_")
+    ]
+    return [*empty, "url"] if params.get("url") == [] else empty
+
+
 def wait_arguments(params: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments of a wait that the options give."""
     names = [*WAIT, "until"]

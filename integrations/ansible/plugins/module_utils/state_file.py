@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import math
 import os
 import secrets
 import stat
@@ -25,6 +26,7 @@ VERSION = 1
 INTENDED, STARTED, ENDED = "intended", "started", "ended"
 _PHASES = frozenset({INTENDED, STARTED, ENDED})
 _LARGEST = 1_000_000  # bytes
+_LATEST = 1e11  # seconds since 1970 that a date can show
 
 
 class StateFileError(Exception):
@@ -43,7 +45,8 @@ class State(NamedTuple):
 
     `call` and `digest` name the call, and `urls` the cluster. `time` is when the intention was
     written, in seconds since 1970; `before` what the cluster showed then. `is_reported` is True
-    once a task has reported the work as its change. `result` is that of the end.
+    once a task has reported the work as its change. `result` is that of the end. `is_found` is
+    True if the work was found on the cluster, and no answer names it as that of the call.
     """
 
     phase: str
@@ -59,6 +62,7 @@ class State(NamedTuple):
     outcome: str | None = None
     is_reported: bool = False
     result: Mapping[str, Any] | None = None
+    is_found: bool = False
 
 
 class StateFile:
@@ -84,6 +88,11 @@ class StateFile:
             os.close(self._lock)
             self._lock = None
 
+    @property
+    def unreadable(self) -> StateFileError:
+        """The error of a file whose content is no state of a task."""
+        return _unreadable(self.path)
+
     def write(self, state: State) -> None:
         """Replace the content. Raises `StateFileError`."""
         try:
@@ -105,9 +114,13 @@ class StateFile:
     def _open(self) -> None:
         """Open and lock the file, if there is one; a task that ends may just replace it."""
         while True:
+            if self.path.is_symlink():
+                raise StateFileError(f"state_file {self.path} is a symbolic link: give the file")
             try:
                 lock = os.open(self.path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
             except FileNotFoundError:
+                if not self.path.parent.is_dir():
+                    raise
                 return
             if not stat.S_ISREG(os.fstat(lock).st_mode):
                 os.close(lock)
@@ -139,7 +152,7 @@ class StateFile:
         lock, name = tempfile.mkstemp(prefix=f".{self.path.name}.", dir=self.path.parent)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            os.write(lock, text.encode())
+            _write_all(lock, text.encode())
             os.fsync(lock)
             if self._lock is None:
                 os.link(name, self.path)  # fails if there is a file by now
@@ -176,6 +189,12 @@ def _read(lock: int) -> bytes:
     return os.read(lock, _LARGEST) if size <= _LARGEST else b""
 
 
+def _write_all(file: int, content: bytes) -> None:
+    """Write all of a content; `os.write` may write less than it is given."""
+    while content:
+        content = content[os.write(file, content) :]
+
+
 def _sync(folder: Path) -> None:
     """Let the name of a file reach the disk, too."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -183,6 +202,54 @@ def _sync(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _unreadable(path: Path) -> StateFileError:
+    return StateFileError(
+        f"state_file {path} cannot be read: it is not the state of a task. Whether its call was "
+        "executed is not known: look at the cluster, then delete the file",
+        started="unknown",
+    )
+
+
+def _is_valid(state: State) -> bool:
+    """Return True for the types that `write` writes. May raise `ValueError` or `TypeError`."""
+    bytes.fromhex(state.salt)
+    required: list[tuple[object, type]] = [
+        (state.call, str),
+        (state.digest, str),
+        (state.urls, list),
+        (state.time, float),
+    ]
+    required += [(state.is_reported, bool), (state.is_found, bool)]
+    optional: list[tuple[object, type]] = [
+        (state.database, str),
+        (state.task_id, str),
+        (state.ref, str),
+    ]
+    optional += [(state.outcome, str), (state.before, dict), (state.result, dict)]
+    result = state.result or {}
+    return (
+        state.phase in _PHASES
+        and all(isinstance(value, kind) for value, kind in required)
+        and all(value is None or isinstance(value, kind) for value, kind in optional)
+        and all(isinstance(each, str) for each in state.urls)
+        and math.isfinite(state.time)
+        and abs(state.time) < _LATEST
+        and (state.database is None or state.database.isdecimal())
+        and (state.phase != ENDED or state.outcome is not None)
+        and isinstance(result.get("msg", ""), str)
+        and (state.before is None or _is_look(state.before))
+    )
+
+
+def _is_look(before: Mapping[str, Any]) -> bool:
+    """Return True for the state of the cluster before a call; see `looks.look_before`."""
+    if before.keys() == {"databases"}:
+        return all(type(each) is int for each in before["databases"])
+    if before.keys() == {"actions"}:
+        return all(isinstance(each, str) for each in before["actions"])
+    return before.keys() >= {"found", "running", "task_id", "status", "began"}
 
 
 def _parse(path: Path, body: bytes) -> State:
@@ -196,31 +263,9 @@ def _parse(path: Path, body: bytes) -> State:
                 started="unknown",
             )
         state = State(**fields)
-        bytes.fromhex(state.salt)
-        int(state.database or 0)
-        valid = state.phase in _PHASES and isinstance(state.time, (int, float))
-        valid = (
-            valid
-            and isinstance(state.urls, list)
-            and all(
-                value is None or isinstance(value, kind)
-                for value, kind in (
-                    (state.ref, str),
-                    (state.before, dict),
-                    (state.result, dict),
-                    (state.is_reported, bool),
-                    (state.call, str),
-                    (state.task_id, str),
-                    (state.outcome, str),
-                )
-            )
-        )
+        valid = _is_valid(state)
     except (ValueError, TypeError, KeyError, AttributeError):
         valid = False
     if not valid:
-        raise StateFileError(
-            f"state_file {path} cannot be read: it is not the state of a task. Whether its call "
-            "was executed is not known: look at the cluster, then delete the file",
-            started="unknown",
-        )
+        raise _unreadable(path)
     return state._replace(urls=tuple(state.urls))

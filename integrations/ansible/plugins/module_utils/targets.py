@@ -33,6 +33,11 @@ class Target(NamedTuple):
     machines: frozenset[str] = frozenset()
     repeatable: bool = False
 
+    @property
+    def is_named(self) -> bool:
+        """True if the call alone starts its state machines, so that they tell of it."""
+        return bool(self.machines) and self.machines <= _OWN
+
     def may_start(self, machine: str) -> bool:
         """Return True if the call may have started a state machine of this name."""
         return machine in self.machines if self.machines else machine not in _OWN

@@ -1,21 +1,21 @@
-"""Task of the module `operation`: one call, made once, and the wait for its work."""
+"""Task with a state file: a call, and the runs that continue with its work after interruptions."""
 
 from __future__ import annotations
 
 import re
 import time
 import uuid
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from redis_enterprise_actions.sync import (
-    AnswerLost,
-    Evidence,
     Outcome,
     RedisActionsError,
+    UsageError,
 )
 
-from .looks import Verdict, database_uid, find_work, look_before, patiently
-from .results import failure_of, result_of
+from .looks import Pending, Verdict, database_uid, find_work, look_before, patiently
+from .runs import NO, UNKNOWN, YES, TaskFailure, fail, result_with, submit, wait_for
+from .secrets import without_secret_headers, without_secrets
 from .state_file import (
     ENDED,
     INTENDED,
@@ -26,7 +26,7 @@ from .state_file import (
     digest_of,
     new_salt,
 )
-from .targets import CRDB, DELETED, target_of, task_id_of, with_task_id
+from .targets import CRDB, target_of, task_id_of, with_task_id
 
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from redis_enterprise_actions.sync import ActionsClient, Operation
 
     from .calls import Call
+    from .runs import Settings
+    from .targets import Target
 
 
 _T = TypeVar("_T")
@@ -43,57 +45,10 @@ _SETTLED = 10.0
 _BUSY = 409
 # Ends of the work itself. After any other end, the next run goes on waiting.
 _FINAL = frozenset({Outcome.FAILED, Outcome.CANCELLED, Outcome.ABORTED, Outcome.NOT_FOLLOWED})
-_NO, _YES, _UNKNOWN = "no", "yes", "unknown"
+# Ends of other work, after which a call may be made
+_OVER = _FINAL | {Outcome.NOT_FOUND, Outcome.VANISHED}
 # References of conditions that a wait goes on for once the work has completed
 _CONDITION = re.compile(r"[^@]*@(?:available|in-sync|replicating|quiet|healthy)(?:,.*)?", re.DOTALL)
-
-
-class TaskFailure(Exception):
-    """End of a task with a failure. `result` is what the module returns."""
-
-    def __init__(self, result: dict[str, Any]) -> None:
-        super().__init__(result["msg"])
-        self.result = result
-
-
-class Settings(NamedTuple):
-    """Options of a task beside its call.
-
-    `wait_limits` are the arguments of a wait, `submit_limits` those of the call.
-    """
-
-    waits: bool
-    wait_limits: Mapping[str, Any]
-    submit_limits: Mapping[str, Any]
-
-    @property
-    def accepts_untracked(self) -> bool:
-        """True if the answer counts as the end of a call that names nothing to follow."""
-        return self.submit_limits.get("untracked") == "completed"
-
-
-def check_limits(client: ActionsClient, call: Call, settings: Settings) -> None:
-    """Raise `UsageError` for a limit or a condition that cannot work, before the call is made."""
-    target = target_of(call)
-    ref = f"{target.ref}@gone" if target.kind == DELETED else target.ref or "action:0"
-    if settings.waits:
-        client.operation(ref).watch(**settings.wait_limits)  # sends nothing before its first step
-
-
-def follow(client: ActionsClient, ref: str, settings: Settings) -> dict[str, Any]:
-    """Wait for work that an earlier task has started. Raises `TaskFailure`."""
-    if not settings.waits:
-        return _result(ref, started=_NO, changed=False)
-    try:
-        ended = client.operation(ref).wait(**settings.wait_limits)
-    except RedisActionsError as error:
-        _fail(error, ref, started=_NO, changed=False)
-    return _result(ref, started=_NO, changed=False) | result_of(ended)
-
-
-def make_call(client: ActionsClient, call: Call, settings: Settings) -> dict[str, Any]:
-    """Make a call, and wait for its work. Raises `TaskFailure`."""
-    return _wait(call, _submit(client, call, settings), settings)
 
 
 class ResumableTask:
@@ -115,7 +70,10 @@ class ResumableTask:
         self._settings = settings
         self._file = file
         self._urls = urls
-        self._identity = [call._asdict(), settings.wait_limits.get("until")]
+        self._may_have_changed = False  # an earlier run may have, before it was interrupted
+        # Without secrets, which may be renewed before the next run
+        shown = call._replace(headers=without_secret_headers(call.headers or {}))
+        self._identity = [without_secrets(shown._asdict()), settings.wait_limits.get("until")]
 
     def run(self) -> dict[str, Any]:
         """Make the call unless an earlier task has, and wait for its work."""
@@ -141,10 +99,10 @@ class ResumableTask:
         if state.phase == ENDED:
             return self._report(state)
         if state.phase == STARTED:
-            result = _result(state.ref, started=_YES, changed=not state.is_reported)
+            result = self._result(state, changed=not state.is_reported)
             return result | {"msg": f"would wait for {state.ref}"}
         call = f"{state.call}, which an earlier task was about to make"
-        return _result(None, started=_UNKNOWN, changed=True) | {
+        return result_with(None, started=UNKNOWN, changed=True) | {
             "msg": f"would look for the work of {call}, and make it if it was not executed"
         }
 
@@ -158,7 +116,7 @@ class ResumableTask:
             target = target_of(call, named)
             before = self._patiently(lambda: look_before(client, call, target))
         except RedisActionsError as error:
-            _fail(error, None, started=_NO, changed=False)
+            fail(error, None, started=NO, changed=False)
         salt = new_salt()
         self._file.write(
             State(
@@ -181,9 +139,9 @@ class ResumableTask:
         After an interrupted run, a cluster that is busy may be so with the work of that run.
         """
         try:
-            operation = _submit(self._client, call, self._settings)
+            operation = submit(self._client, call, self._settings)
         except TaskFailure as failure:
-            if failure.result["started"] == _NO:
+            if failure.result["call_started"] == NO:
                 if is_first or failure.result["status"] != _BUSY:
                     self._file.clear()
             else:
@@ -200,45 +158,81 @@ class ResumableTask:
         try:
             self._file.write(state)
         except StateFileError as error:
-            result = _result(state.ref, started=_YES, changed=not self._state.is_reported)
+            result = self._result(state, changed=not self._state.is_reported)
             result |= {"outcome": Outcome.WRONG_USAGE.value, **(state.result or {})}
-            words = [result.get("msg"), str(error), f"The call was made: {state.ref}"]
+            made = "The work was found" if state.is_found else "The call was made"
+            words = [result.get("msg"), str(error), f"{made}: {state.ref}"]
             raise TaskFailure({**result, "msg": ". ".join(filter(None, words))}) from error
 
     def _follow(self, state: State) -> dict[str, Any]:
         """Wait for the work that an earlier task has started."""
         if state.ref is None:  # the answer to the call was the end of it
-            return self._end(_result(None, started=_YES, changed=True) | {"outcome": "completed"})
-        return self._wait(self._client.operation(state.ref))
+            ended = self._result(state, changed=not state.is_reported)
+            return self._end(ended | {"outcome": "completed"})
+        try:
+            operation = self._client.operation(state.ref)
+        except UsageError as error:
+            raise self._file.unreadable from error
+        return self._wait(operation)
 
     def _find_out(self, state: State) -> dict[str, Any]:
         """Follow the work of a call whose answer is not known; make the call if there is none."""
-        found = self._look(state)
-        if isinstance(found, str):
-            self._keep(state._replace(phase=STARTED, ref=found, before=None))
-            return self._wait(self._client.operation(found))
-        if found is Verdict.NOT_KNOWN:
-            self._fail_unknown(state)
         call = self._call
         if state.task_id is not None and task_id_of(call) is None:
             call = with_task_id(call, state.task_id)
-        return self._send(call, is_first=False)
+        target = target_of(call, None if state.database is None else int(state.database))
+        while True:
+            found, latest = self._look(state, call, target)
+            if isinstance(found, str):
+                is_found = target.kind != CRDB  # the id of a task is the call's own
+                self._keep(state._replace(phase=STARTED, ref=found, before=None, is_found=is_found))
+                return self._wait(self._client.operation(found))
+            if found is Verdict.NOT_KNOWN:
+                self._fail_unknown(state)
+            state = state._replace(before=latest)
+            if isinstance(found, Pending):
+                self._wait_for_others(found)
+                self._may_have_changed = True
+                continue
+            self._intend_again(state)
+            return self._send(call, is_first=False)
 
-    def _look(self, state: State) -> str | Verdict:
-        call, client = self._call, self._client
-        named = None if state.database is None else int(state.database)
-        if state.task_id is not None and task_id_of(call) is None:
-            call = with_task_id(call, state.task_id)
-        target = target_of(call, named)
+    def _intend_again(self, state: State) -> None:
+        """Write the intention of a call that is about to be made, perhaps a second time."""
+        try:
+            self._file.write(state._replace(time=time.time()))
+        except StateFileError as error:
+            raise StateFileError(str(error), started=UNKNOWN) from error
+
+    def _look(
+        self, state: State, call: Call, target: Target
+    ) -> tuple[str | Verdict | Pending, Mapping[str, Any] | None]:
+        """Return what shows of a call, and the state just before this look, as `look_before`."""
+        client = self._client
+
+        def look() -> tuple[str | Verdict | Pending, Mapping[str, Any] | None]:
+            latest = look_before(client, call, target)
+            return find_work(client, call, target, state.before, age), latest
+
         try:
             age = time.time() - state.time  # negative after a change of the clock
-            found = self._patiently(lambda: find_work(client, call, target, state.before, age))
+            found, latest = self._patiently(look)
             if found is Verdict.NOT_EXECUTED and age < _SETTLED:
                 time.sleep(_SETTLED - max(0.0, age))
-                found = self._patiently(lambda: find_work(client, call, target, state.before, age))
+                found, latest = self._patiently(look)
         except RedisActionsError as error:
-            _fail(error, None, started=_UNKNOWN, changed=False)
-        return found
+            fail(error, None, started=UNKNOWN, changed=False)
+        return found, latest
+
+    def _wait_for_others(self, pending: Pending) -> None:
+        """Wait for work that may be that of the call, whatever its end. Raises `TaskFailure`."""
+        limits = {k: each for k, each in self._settings.wait_limits.items() if k != "until"}
+        for ref in pending.refs:
+            try:
+                self._client.operation(ref).wait(**limits)
+            except RedisActionsError as error:
+                if error.outcome not in _OVER:
+                    fail(error, ref, started=UNKNOWN, changed=False)
 
     def _patiently(self, look: Callable[[], _T]) -> _T:
         return patiently(look, self._settings.submit_limits["outage_timeout"])
@@ -252,12 +246,20 @@ class ResumableTask:
         if _CONDITION.fullmatch(operation.ref or ""):
             limits = {k: each for k, each in settings.wait_limits.items() if k != "until"}
             settings = settings._replace(wait_limits=limits)
+        shown: dict[str, Any] = {"found": self._state.is_found}
+        if self._state.is_found:
+            shown["call_started"] = UNKNOWN
         try:
-            result = _wait(self._call, operation, settings)
+            result = wait_for(self._call, operation, settings) | shown
+            result["changed"] = result["changed"] or self._may_have_changed
         except TaskFailure as failure:
+            failure.result |= shown
+            failure.result["changed"] = failure.result["changed"] and not was_reported
             self._keep_failure(failure.result)
             raise
         result["changed"] = result["changed"] and not was_reported
+        if self._state.is_found and result["outcome"] is not None:
+            result["msg"] = f"{self._state.call}: found on the cluster after an interrupted run"
         return self._end(result) if result["outcome"] is not None else result
 
     def _end(self, result: dict[str, Any]) -> dict[str, Any]:
@@ -291,12 +293,12 @@ class ResumableTask:
 
     def _report(self, state: State) -> dict[str, Any]:
         """Return the end that an earlier task has seen. Raises `TaskFailure` for a failure."""
-        result = {**_result(state.ref, started=_YES, changed=False), **(state.result or {})}
+        result = {**self._result(state, changed=False), **(state.result or {})}
         result["changed"] = False
         if state.outcome not in _FINAL:
             return result
         if state.outcome == Outcome.NOT_FOLLOWED and self._settings.accepts_untracked:
-            return _result(None, started=_YES, changed=False) | {"outcome": "completed"}
+            return self._result(state, changed=False) | {"outcome": "completed"}
         raise TaskFailure({"msg": f"{state.call} has ended: {state.outcome}", **result})
 
     def _check(self, state: State) -> None:
@@ -307,14 +309,13 @@ class ResumableTask:
         elif not set(state.urls) & set(self._urls):
             problem = f"of the cluster at {', '.join(state.urls)}, and this is another one"
         if problem is not None:
-            started = {INTENDED: _UNKNOWN}.get(state.phase, _YES)
-            result = _result(state.ref, started=started, changed=False)
+            result = self._result(state, changed=False)
             text = f"state_file {self._file.path} is {problem}. Use another file for each call"
             raise TaskFailure(result | {"outcome": Outcome.WRONG_USAGE.value, "msg": text})
 
     def _fail_unknown(self, state: State) -> NoReturn:
         when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(state.time))
-        result = _result(None, started=_UNKNOWN, changed=False)
+        result = result_with(None, started=UNKNOWN, changed=False)
         raise TaskFailure({
             **result,
             "outcome": "not known",
@@ -324,6 +325,12 @@ class ResumableTask:
             "as ref",
         })  # fmt: skip
 
+    @staticmethod
+    def _result(state: State, *, changed: bool) -> dict[str, Any]:
+        is_known = state.phase != INTENDED and not state.is_found
+        result = result_with(state.ref, started=YES if is_known else UNKNOWN, changed=changed)
+        return result | {"found": state.is_found}
+
     @property
     def _state(self) -> State:
         assert self._file.state is not None, "the intention is written first"
@@ -332,44 +339,3 @@ class ResumableTask:
     @property
     def _advice(self) -> str:
         return f" (to make the call again, delete {self._file.path})"
-
-
-def _submit(client: ActionsClient, call: Call, settings: Settings) -> Operation:
-    """Make a call, and return its `Operation`. Raises `TaskFailure`."""
-    try:
-        return call.submit(client, **settings.submit_limits)
-    except AnswerLost as error:
-        _fail(error, None, started=_UNKNOWN, changed=True)
-    except RedisActionsError as error:
-        _fail(error, None, started=_NO, changed=False)
-
-
-def _wait(call: Call, operation: Operation, settings: Settings) -> dict[str, Any]:
-    """Wait for the work of a call. Raises `TaskFailure`."""
-    ref: str | None = operation.ref
-    changed = not call.is_dry
-    if not settings.waits and ref is not None:
-        return _result(ref, started=_YES, changed=changed)
-    try:
-        ended = operation.wait(**settings.wait_limits)
-    except RedisActionsError as error:
-        _fail(error, ref, started=_YES, changed=changed)
-    is_unchanged = ref is not None and "@unchanged" in ref and ended.evidence is Evidence.QUIET
-    changed = changed and not is_unchanged
-    return _result(ref, started=_YES, changed=changed) | result_of(ended)
-
-
-def _result(ref: str | None, *, started: str, changed: bool) -> dict[str, Any]:
-    return {
-        "ref": ref,
-        "started": started,
-        "changed": changed,
-        "action": None,
-        "outcome": None,
-        "elapsed": None,
-    }
-
-
-def _fail(error: RedisActionsError, ref: str | None, *, started: str, changed: bool) -> NoReturn:
-    failure = failure_of(error, ref)
-    raise TaskFailure({**failure, "started": started, "changed": changed}) from error

@@ -22,7 +22,7 @@ attributes:
     description: Looks as usual.
     support: full
   diff_mode:
-    description: Says what would change.
+    description: Returns no differences.
     support: none
 extends_documentation_fragment:
   - redis_enterprise.actions.connection

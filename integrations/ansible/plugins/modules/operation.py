@@ -1,23 +1,22 @@
 #!/usr/bin/python
 # Copyright: the authors of redis-enterprise-actions
 # Apache License 2.0 (see LICENSE)
-"""Module `operation`: make a call that starts long-running work, once, and wait for the work."""
+"""Module `operation`: make a call that starts long-running work, and wait for the work."""
 
 from __future__ import annotations
 
 
 DOCUMENTATION = r"""
 module: operation
-short_description: Start long-running work on a Redis Software cluster once, and wait until it is
-  done
+short_description: Start long-running work on a Redis Software cluster, and wait until it is done
 version_added: 0.1.0
 description:
   - Makes one call to the REST API of a Redis Software (Redis Enterprise) cluster, and waits until
     the work that the call starts has ended.
   - The call is a named one (O(call) and O(arguments)), or any other one (O(method), O(path) and
     O(json)).
-  - With O(state_file), a task that was interrupted and is run again does not make the call a
-    second time.
+  - With O(state_file), a task that was interrupted and is run again continues with the work of the
+    call. The guide has the few calls that are made again, as that does no harm.
 author:
   - The authors of redis-enterprise-actions
 attributes:
@@ -26,7 +25,7 @@ attributes:
       sends nothing.
     support: full
   diff_mode:
-    description: Says what would change.
+    description: Returns no differences.
     support: none
 extends_documentation_fragment:
   - redis_enterprise.actions.connection
@@ -69,10 +68,9 @@ options:
     description:
       - File in which the task keeps its intention to make the call, then the reference of the
         work, and then its end. Its folder must exist, on a disk that outlives the task. The file
-        holds no secrets.
-      - A task that is run again with this file does not make the call a second time. It follows
-        the work of the first run, or reports its end without a change. To make the call again,
-        delete the file.
+        holds no passwords.
+      - A task that is run again with this file follows the work of the first run, or reports its
+        end without a change. To make the call again, delete the file.
       - Each call needs a file of its own.
     type: path
   wait:
@@ -151,11 +149,18 @@ elapsed:
   description: Seconds of the wait.
   returned: always, and null without a wait
   type: float
-started:
-  description: Whether the call was executed, now or by an earlier run with the same O(state_file).
+call_started:
+  description:
+    - Whether the call was executed, now or by an earlier run with the same O(state_file).
+    - V(unknown) also if an earlier run was interrupted, and RV(found) is true.
   returned: always
   type: str
-  choices: [yes, no, unknown]
+  choices: ["yes", "no", "unknown"]
+found:
+  description: True if the work was found on the cluster after an interrupted run. It is most
+    probably that of the call, but may be the same work that someone else has started.
+  returned: if O(state_file) names the work
+  type: bool
 error_code:
   description: Code of the cluster for a failure.
   returned: on failure

@@ -20,7 +20,7 @@ attributes:
     description: Does not wait, as what would be waited for was not started.
     support: full
   diff_mode:
-    description: Says what would change.
+    description: Returns no differences.
     support: none
 extends_documentation_fragment:
   - redis_enterprise.actions.connection
