@@ -75,9 +75,13 @@ def test_verify(value: object, verify: bool) -> None:
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"host": ""}, "connection 'c' has neither a host nor urls"),
-        ({"extra": {"verify": "perhaps"}}, "neither true nor false"),
-        ({"extra": ["a"]}, "the extra of connection 'c' is not a JSON object"),
+        ({"host": ""}, "^connection 'c': it has neither a host nor urls"),
+        (
+            {"extra": {"verify": "perhaps"}},
+            "^connection 'c': verify is 'perhaps', which is neither true nor false",
+        ),
+        ({"extra": {"ui_url": "no"}}, "^connection 'c': ui_url is not a URL"),
+        ({"extra": ["a"]}, "^connection 'c': its extra is not a JSON object"),
     ],
 )
 def test_invalid(fields: dict[str, object], message: str) -> None:
