@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from airflow.sdk import DAG, literal
 
 from redis_enterprise_actions import UsageError
 from redis_enterprise_actions.airflow.operators import RedisEnterpriseOperator
@@ -19,6 +20,8 @@ from tests.airflow.tries import ENDED, UPGRADE, deferred, end, operator, posted
 
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.threaded_cluster import ThreadedCluster
 
 
@@ -323,3 +326,16 @@ def test_templates() -> None:
     fields = {"redis_enterprise_conn_id", "until", "method", "path", "json", "query", "headers"}
 
     assert set(RedisEnterpriseOperator.template_fields) == fields
+
+
+def test_text_that_is_no_file(tmp_path: Path) -> None:
+    """A text that ends with `.json` names a file, also deep inside a body, but not as a literal."""
+    dag = DAG("d", schedule=None, start_date=datetime(2025, 1, 1, tzinfo=UTC))
+    body = {"name": literal("a.json"), "file": "b.json"}
+    with dag:
+        op = RedisEnterpriseOperator(task_id="t", method="POST", path="/v1/bdbs", json=body)
+    (tmp_path / "b.json").write_text("from the file", "utf-8")
+    dag.fileloc = str(tmp_path / "dag.py")
+    op.render_template_fields({})
+
+    assert op.json == {"name": "a.json", "file": "from the file"}
