@@ -177,3 +177,12 @@ def test_errors_in_words_of_connections(error: Exception, words: str) -> None:
     assert words in message
     assert "REDIS_ENTERPRISE" not in message
     assert "--" not in message
+
+
+def test_words_for_missing_credentials() -> None:
+    """A connection has no `token=`, so that a message about missing credentials names none."""
+    message = "Pass username= and password=, or token=, or client_cert="
+
+    assert in_words_of_connections(message) == (
+        "Pass the fields login and password, or the field client_cert"
+    )
