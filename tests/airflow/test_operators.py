@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from airflow.sdk import DAG, literal
+from airflow.sdk import DAG
 
 from redis_enterprise_actions import UsageError
 from redis_enterprise_actions.airflow.operators import RedisEnterpriseOperator
@@ -330,6 +330,7 @@ def test_templates() -> None:
 
 def test_text_that_is_no_file(tmp_path: Path) -> None:
     """A text that ends with `.json` names a file, also deep inside a body, but not as a literal."""
+    literal = pytest.importorskip("airflow.sdk.definitions.template").literal
     dag = DAG("d", schedule=None, start_date=datetime(2025, 1, 1, tzinfo=UTC))
     body = {"name": literal("a.json"), "file": "b.json"}
     with dag:
