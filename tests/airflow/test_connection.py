@@ -75,9 +75,13 @@ def test_verify(value: object, verify: bool) -> None:
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"host": ""}, "connection 'c' has neither a host nor urls"),
-        ({"extra": {"verify": "perhaps"}}, "neither true nor false"),
-        ({"extra": ["a"]}, "the extra of connection 'c' is not a JSON object"),
+        ({"host": ""}, "^connection 'c': it has neither a host nor urls"),
+        (
+            {"extra": {"verify": "perhaps"}},
+            "^connection 'c': verify is 'perhaps', which is neither true nor false",
+        ),
+        ({"extra": {"ui_url": "no"}}, "^connection 'c': ui_url is not a URL"),
+        ({"extra": ["a"]}, "^connection 'c': its extra is not a JSON object"),
     ],
 )
 def test_invalid(fields: dict[str, object], message: str) -> None:
@@ -173,3 +177,12 @@ def test_errors_in_words_of_connections(error: Exception, words: str) -> None:
     assert words in message
     assert "REDIS_ENTERPRISE" not in message
     assert "--" not in message
+
+
+def test_words_for_missing_credentials() -> None:
+    """A connection has no `token=`, so that a message about missing credentials names none."""
+    message = "Pass username= and password=, or token=, or client_cert="
+
+    assert in_words_of_connections(message) == (
+        "Pass the fields login and password, or the field client_cert"
+    )

@@ -99,6 +99,7 @@ def test_documented(server: ThreadedCluster) -> None:
     assert states(run(dag_of(DOCUMENTED, "maintenance"))) == {
         "idle": "success",
         "maintenance_on": "success",
+        "maintenance_off": "success",
     }
 
 

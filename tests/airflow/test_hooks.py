@@ -67,7 +67,7 @@ def test_connection_that_cannot_be(
 
     assert RedisEnterpriseHook().test_connection() == (
         False,
-        "verify is 'perhaps', which is neither true nor false",
+        f"connection '{CONN_ID}': verify is 'perhaps', which is neither true nor false",
     )
 
 

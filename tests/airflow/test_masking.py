@@ -22,7 +22,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SECRET = 'hunter2-"quoted"-hunter2'
-PARAMS = {"secret": SECRET, "url": "sftp://ops:hunter2-url@host/dir"}
+PARAMS = {
+    "body": {"authentication_redis_pass": SECRET},
+    "secret": SECRET,
+    "url": "sftp://ops:hunter2-url@host/dir",
+}
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +51,20 @@ def masker() -> Iterator[None]:
         ({"sources": [{"uri": "redis://admin:p1@host:12000"}]}, {"p1"}),
         ('{"password": "a\\"b", "name": "x"}', {'a\\"b', 'a"b'}),
         ('[{"credentials": ["c1"]}]', {"c1"}),
-        ('{"password": "not closed"', {"not closed"}),
+        ('{"password": "not closed"', {"not closed", '{"password": "not closed"'}),
+        ("{'authentication_redis_pass': 'hunter2'}", {"hunter2"}),
+        ("{'password': 'it\\'s', 'name': 'x'}", {"it\\'s", "it's"}),
+        ("{'credentials': ('c1', 5)}", {"c1", "5"}),
+        (
+            "name: x\npassword: hunter 2\nport: 1",
+            {"hunter 2", "name: x\npassword: hunter 2\nport: 1"},
+        ),
+        ("{{ 1 }}", set()),
+        ({"password": 70123456789}, {"70123456789"}),
+        ('{"password": 70123456789, "port": 12000}', {"70123456789"}),
+        ({"password_hash_algorithm": "SHA-256", "private": "false", "token_type": "bearer"}, set()),
+        ({"passwords": ["p1"], "accessKey": "k1", "private_key_id": "k2"}, {"p1", "k1", "k2"}),
+        ({"password": "False", "secret": "none"}, set()),
         ("/v1/bdbs/1/upgrade", set()),
         ({"X-Task-ID": "mine", "Authorization": "Basic abc"}, {"Basic abc"}),
         ({"memory_size": 1, "password": None, "private": True}, set()),
@@ -92,8 +109,10 @@ def rendered(body: object) -> str:
         '{"authentication_redis_pass": {{ params.secret | tojson }}}',
         {"backup_location": {"type": "url", "url": "{{ params.url }}"}},
         {"credentials": ["{{ params.secret }}"]},
+        "{{ params.body }}",
+        "name: x\nauthentication_redis_pass: {{ params.secret }}",
     ],
-    ids=["literal", "template", "template of text", "URL", "list"],
+    ids=["literal", "template", "template of text", "URL", "list", "Python", "YAML"],
 )
 def test_rendered_fields(body: object) -> None:
     """Rendered fields and log lines show no secret, and still show the rest."""

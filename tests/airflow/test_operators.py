@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from airflow.sdk import DAG
 
 from redis_enterprise_actions import UsageError
 from redis_enterprise_actions.airflow.operators import RedisEnterpriseOperator
@@ -19,6 +20,8 @@ from tests.airflow.tries import ENDED, UPGRADE, deferred, end, operator, posted
 
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.threaded_cluster import ThreadedCluster
 
 
@@ -139,13 +142,77 @@ def test_wrong_condition(server: ThreadedCluster, options: dict[str, object], pr
 
 
 def test_condition_of_other_work(server: ThreadedCluster) -> None:
-    """A condition that cannot be of the work fails the task at once; the work goes on."""
+    """A condition that turns out not to be of the work fails the task; the work goes on."""
     store = TaskStateStore()
-    call = operator("/v1/bdbs/1", method="DELETE", until="available")
-    with pytest.raises(AirflowFailException, match=r"the deletion action:.*@bdb:1' goes on"):
+
+    class Unexpected(RedisEnterpriseOperator):
+        """Operator that does not know where its path leads."""
+
+        def expected_ref(self) -> str:
+            return "action:any"
+
+    call = Unexpected(task_id="t", method="POST", path="/v1/crdbs", json={}, until="available")
+    with pytest.raises(AirflowFailException, match=r"until='available' is for .*'crdb:.*' goes on"):
         call.execute(context_of(store))  # type: ignore[arg-type]
 
-    assert store["redis_enterprise_action"]["ref"].endswith("@bdb:1")  # type: ignore[index]
+    assert store["redis_enterprise_action"]["ref"].startswith("crdb:")  # type: ignore[index]
+
+
+@pytest.mark.parametrize("deferrable", [True, False])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("DELETE", "/v1/bdbs/1"), ("POST", "/v1/crdbs"), ("PATCH", "/v1/crdbs/g-1")],
+)
+def test_impossible_condition(
+    server: ThreadedCluster, method: str, path: str, deferrable: bool
+) -> None:
+    """A condition that this call's work cannot have fails the task before the call."""
+    store = TaskStateStore()
+    call = operator(path, method=method, json={}, until="available", deferrable=deferrable)
+    with pytest.raises(AirflowFailException, match=r"until='available' is for.*no call was made"):
+        call.execute(context_of(store))  # type: ignore[arg-type]
+
+    assert (store, server.cluster.requests) == ({}, [])
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"query": "[1]"}, "query is not a JSON object"),
+        ({"headers": "Accept: a"}, "headers is not valid JSON"),
+        ({"headers": ["a"]}, "headers is not a JSON object"),
+        ({"path": 5}, "path=5 is no text"),
+        ({"method": 5}, "method=5 is no text"),
+    ],
+)
+def test_wrong_argument(server: ThreadedCluster, options: dict[str, object], problem: str) -> None:
+    """An argument of a wrong type fails the task before the call, and for good."""
+    store = TaskStateStore()
+    with pytest.raises(AirflowFailException, match=f"{problem}.*, so no call was made"):
+        operator(**options).execute(context_of(store))  # type: ignore[arg-type]
+
+    assert (store, server.cluster.requests) == ({}, [])
+
+
+def test_query_and_headers_as_text(server: ThreadedCluster) -> None:
+    """The query and the headers may be text of a template."""
+    call = operator(
+        "/v1/bdbs",
+        json={"name": "x", "memory_size": 1},
+        query='{"dry_run": true}',
+        headers='{"X-Task-ID": "mine"}',
+    )
+
+    assert call.chosen_ref() == "crdb:mine"
+    call.headers = '{"Accept": "*/*"}'
+    assert call.execute(context_of())["phase"] == "completed"  # type: ignore[arg-type]
+
+
+def test_endless_hold() -> None:
+    """An endless hold raises when the DAG is loaded, and does not count as none."""
+    for hold in (float("inf"), None):
+        with pytest.raises(UsageError, match=r"hold=.* is endless"):
+            operator(hold=hold, until="available")
 
 
 def test_condition_is_carried(server: ThreadedCluster) -> None:
@@ -259,3 +326,17 @@ def test_templates() -> None:
     fields = {"redis_enterprise_conn_id", "until", "method", "path", "json", "query", "headers"}
 
     assert set(RedisEnterpriseOperator.template_fields) == fields
+
+
+def test_text_that_is_no_file(tmp_path: Path) -> None:
+    """A text that ends with `.json` names a file, also deep inside a body, but not as a literal."""
+    literal = pytest.importorskip("airflow.sdk.definitions.template").literal
+    dag = DAG("d", schedule=None, start_date=datetime(2025, 1, 1, tzinfo=UTC))
+    body = {"name": literal("a.json"), "file": "b.json"}
+    with dag:
+        op = RedisEnterpriseOperator(task_id="t", method="POST", path="/v1/bdbs", json=body)
+    (tmp_path / "b.json").write_text("from the file", "utf-8")
+    dag.fileloc = str(tmp_path / "dag.py")
+    op.render_template_fields({})
+
+    assert op.json == {"name": "a.json", "file": "from the file"}

@@ -165,12 +165,9 @@ def test_named_ahead(server: ThreadedCluster) -> None:
     assert posted(server) == []
 
 
-@pytest.mark.parametrize("readable", [True, False])
-def test_named_as_an_ended_task(server: ThreadedCluster, readable: bool) -> None:
-    """A task with the chosen id that ended before the call is not taken for the call's."""
-    server.do(lambda cluster: cluster.start_crdb_task(plan=Plan(duration=0), id="mine"))
-    if not readable:
-        server.do(lambda cluster: cluster.inject(path="/v1/crdb_tasks", times=None, status=403))
+def test_named_while_unreadable(server: ThreadedCluster) -> None:
+    """If the user may not look for an older task of that id, it is not taken for the call's."""
+    server.do(lambda cluster: cluster.inject(path="/v1/crdb_tasks", times=None, status=403))
     store = TaskStateStore()
 
     class CallKilled(RedisEnterpriseOperator):
@@ -186,18 +183,69 @@ def test_named_as_an_ended_task(server: ThreadedCluster, readable: bool) -> None
         operator("/v1/crdbs", **named).execute(context_of(store))  # type: ignore[arg-type]
 
 
-def test_lost_call_with_the_id_of_an_ended_task(server: ThreadedCluster) -> None:
-    """After a lost call, a retry does not end with the result of an older task of that id."""
-    server.do(lambda cluster: cluster.start_crdb_task(plan=Plan(duration=0), id="mine"))
-    server.do(lambda cluster: cluster.inject(method="POST", path="/v1/crdbs", drop=True))
+@pytest.mark.parametrize("plan", [Plan(duration=0), Plan(outcome="never")], ids=["ended", "runs"])
+def test_named_as_another_task(server: ThreadedCluster, plan: Plan) -> None:
+    """An id that the cluster knows is refused before the call, as that task would be the result."""
+    server.do(lambda cluster: cluster.start_crdb_task(plan=plan, id="mine"))
     store = TaskStateStore()
     call = operator("/v1/crdbs", headers={"X-Task-ID": "mine"}, json={})
-    for problem in ("may have executed it", "may or may not have started work"):
-        with pytest.raises(AirflowFailException, match=problem):
-            call.execute(context_of(store))  # type: ignore[arg-type]
+    with pytest.raises(AirflowFailException, match=r"a task 'crdb:mine' already.* no call"):
+        call.execute(context_of(store))  # type: ignore[arg-type]
 
-    deferred(call, context_of(store, max_tries=1))
-    assert len(posted(server)) == 2
+    assert (store, posted(server)) == ({}, [])
+
+
+def test_named_as_the_task_of_an_earlier_try(server: ThreadedCluster) -> None:
+    """A retry waits for the task that its first try has named; after its end, clearing fails."""
+    server.do(lambda cluster: cluster.plan("POST", "/v1/", Plan(duration=0), times=None))
+    store = TaskStateStore()
+    call = operator("/v1/crdbs", headers={"X-Task-ID": "mine"}, json={})
+    for _ in range(2):
+        assert deferred(call, context_of(store)).trigger.wait.ref == "crdb:mine"
+    with pytest.raises(AirflowFailException):
+        call.execute_complete(context_of(store), end("ActionFailed", "crdb:mine"))  # type: ignore[arg-type]
+    with pytest.raises(AirflowFailException, match="there is a task 'crdb:mine' already"):
+        call.execute(context_of(store, max_tries=1))  # type: ignore[arg-type]
+
+    assert posted(server) == ["/v1/crdbs"]
+
+
+def test_named_without_an_answer(server: ThreadedCluster) -> None:
+    """Without an answer about older tasks, no call is made, and a retry looks again."""
+    server.do(
+        lambda cluster: cluster.inject(
+            path="/v1/crdb_tasks", times=None, body="no JSON", status=200
+        )
+    )
+    store = TaskStateStore()
+    call = operator("/v1/crdbs", headers={"X-Task-ID": "mine"}, json={})
+    with pytest.raises(AirflowException) as caught:
+        call.execute(context_of(store))  # type: ignore[arg-type]
+
+    assert type(caught.value) is AirflowException
+    assert (store, posted(server)) == ({}, [])
+
+
+DRY_RUN = {"path": "/v1/bdbs", "json": {"name": "x", "memory_size": 1}, "query": {"dry_run": True}}
+
+
+def test_worker_killed_after_a_dry_run(server: ThreadedCluster) -> None:
+    """A dry run is repeated if its worker was killed before its XCom was stored."""
+    store = TaskStateStore()
+    for _ in range(2):
+        assert operator(**DRY_RUN).execute(context_of(store))["phase"] == "completed"  # type: ignore[arg-type]
+
+    assert posted(server) == ["/v1/bdbs?dry_run=true"] * 2
+
+
+def test_worker_killed_after_nothing_to_do(server: ThreadedCluster) -> None:
+    """A call that has left nothing to wait for is not repeated, and not called unknown."""
+    server.cluster.inject(method="PUT", status=200, body='{"uid": 2, "name": "ops"}')
+    store = TaskStateStore()
+    call = operator("/v1/users/2", method="PUT", json={"name": "ops"})
+    call.execute(context_of(store))  # type: ignore[arg-type]
+    with pytest.raises(AirflowFailException, match="has ended, and left nothing to wait for"):
+        call.execute(context_of(store))  # type: ignore[arg-type]
 
 
 def test_answer_lost_and_found(server: ThreadedCluster) -> None:

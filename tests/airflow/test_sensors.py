@@ -127,7 +127,6 @@ def test_worker_killed(server: ThreadedCluster) -> None:
     """`on_kill` ends the wait on the worker, and cancels nothing."""
     uid = server.add(plan=Plan(outcome="never"))
     op = sensor(ref=uid, deferrable=False)
-    op.on_kill()
     timer = threading.Timer(1.0, op.on_kill)
     timer.start()
     with pytest.raises(AirflowException, match="was stopped"):
@@ -135,6 +134,26 @@ def test_worker_killed(server: ThreadedCluster) -> None:
     timer.join()
 
     assert {seen.method for seen in server.cluster.requests} == {"GET"}
+
+
+@pytest.mark.parametrize("deferrable", [True, False])
+def test_killed_before_the_wait(
+    server: ThreadedCluster, monkeypatch: pytest.MonkeyPatch, deferrable: bool
+) -> None:
+    """SIGTERM before there is a wait ends the task all the same, and starts no trigger."""
+    uid = server.add(plan=Plan(outcome="never"))
+    op = sensor(ref=uid, deferrable=deferrable)
+    checked = sensors.checked_settings
+
+    def killed(*arguments: object) -> object:
+        op.on_kill()
+        return checked(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(sensors, "checked_settings", killed)
+    with pytest.raises(AirflowException, match="was stopped") as caught:
+        op.execute(poked())  # type: ignore[arg-type]
+
+    assert type(caught.value) is AirflowException
 
 
 def test_reschedule(server: ThreadedCluster, monkeypatch: pytest.MonkeyPatch) -> None:

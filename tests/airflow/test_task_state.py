@@ -12,9 +12,9 @@ from tests.airflow.conftest import TaskStateStore, context_of
     ("ref", "ended", "on_retry", "when_cleared"),
     [
         ("action:1", False, EarlierTry("action:1"), EarlierTry("action:1", cleared=True)),
-        ("action:1", True, EarlierTry("action:1"), None),
+        ("action:1", True, EarlierTry("action:1", ended=True), None),
         (None, False, EarlierTry(None), None),
-        (None, True, EarlierTry(None), None),
+        (None, True, EarlierTry(None, ended=True), None),
     ],
     ids=["runs", "has ended", "call under way", "nothing to do"],
 )

@@ -189,7 +189,7 @@ async def test_many_share(connected: FakeCluster) -> None:
     ("is_cancelling", "ref", "deleted", "expected"),
     [
         (True, "node:1/maintenance_on", 1, "is being cancelled"),
-        (False, "node:1/maintenance_on", 0, "goes on: cancel_on_kill is not set"),
+        (False, "node:1/maintenance_on", 0, "goes on: only an operator with cancel_on_kill=True"),
         (True, "export:1", 0, "cannot be cancelled"),
     ],
     ids=["requested", "not requested", "not documented"],

@@ -145,6 +145,7 @@ async def test_grace(connected: FakeCluster) -> None:
         ({"ref": "bdb:one"}, "'bdb:one' is not a reference"),
         ({"ref": "bdb:1", "until": "avalable"}, "until='avalable' is none of"),
         ({"ref": "node:1/remove", "until": "available"}, "is for work on one database"),
+        ({"ref": "crdb:mine", "until": "available"}, "is for work on one database"),
         ({"ref": "bdb:1", "hold": 5.0}, "a hold is for conditions"),
     ],
 )

@@ -199,11 +199,11 @@ def test_killed_during_the_call(
 @pytest.mark.parametrize("persistent", [True, False])
 def test_alarm_during_the_call(server: ThreadedCluster, persistent: bool) -> None:
     """A call that may have been executed is not repeated by a retry."""
-    server.do(lambda cluster: cluster.inject(method="POST", times=None, status=409))
+    server.do(lambda cluster: cluster.inject(method="POST", delay=3.0))
     store = TaskStateStore() if persistent else None
     raised = AirflowTaskTimeout if persistent else AirflowFailException
     with pytest.raises(raised):
-        execute(operator(deferrable=False, busy_timeout=60), store, alarm=1.0)
+        execute(operator(deferrable=False), store, alarm=1.0)
 
     if persistent:
         with pytest.raises(AirflowFailException, match="may or may not have started work"):

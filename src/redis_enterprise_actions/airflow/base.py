@@ -3,33 +3,35 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, Literal, cast
+from typing import TYPE_CHECKING, Final, cast
 
-from airflow.sdk import BaseOperator
-
-from redis_enterprise_actions import AnswerLost, NothingToFollow, RedisActionsError, UsageError
+from redis_enterprise_actions import (
+    AnswerLost,
+    NothingToFollow,
+    RedisActionsError,
+    UsageError,
+)
 
 from . import masking
-from .calls import CallOptions, cancel, check, checked_settings, has_ended, may_have_ended
+from .arguments import COMMON_FIELDS, CallArguments
+from .busy import BusyRetries
+from .calls import CallOptions, cancel, check, checked_settings, has_ended, is_unused
 from .compat import (
     AirflowFailException,
     AirflowTaskTimeout,
     TaskDeferralError,
     TaskDeferralTimeout,
-    deferrable_by_default,
 )
 from .events import COMPLETED, STOPPED, action_to_json, airflow_error, call_error
-from .hooks import RedisEnterpriseHook
 from .job import run
-from .links import RedisEnterpriseClusterLink
 from .task_state import TaskState
 from .triggers import RedisEnterpriseTrigger, defer
-from .waits import Wait, seconds, shorter
+from .waits import seconds, shorter
 from .worker_wait import WorkerWait, limit_before
 
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping
     from typing import TypeAlias
 
     from airflow.sdk import Context
@@ -40,77 +42,27 @@ if TYPE_CHECKING:
     from .connection import ConnectionSettings
     from .events import WaitEvent
     from .task_state import EarlierTry
-    from .waits import Duration
+    from .waits import Wait
 
     Result: TypeAlias = dict[str, object]
 
-COMMON_FIELDS: Final = ("redis_enterprise_conn_id", "until")
+__all__ = ["COMMON_FIELDS", "RedisEnterpriseBaseOperator"]
+
 _ENDED: Final = frozenset({
     *("ActionFailed", "ActionCancelled", "ActionAborted", "ActionNotFound", "ActionVanished"),
 })  # fmt: skip
 
 
-class RedisEnterpriseBaseOperator(BaseOperator):
+class RedisEnterpriseBaseOperator(CallArguments):
     """Base of operators that start work with one call, and wait for it.
 
     A subclass implements `call`. `RedisEnterpriseOperator` documents the arguments.
     """
 
-    template_fields: Collection[str] = COMMON_FIELDS
-    template_ext: Sequence[str] = (".json",)
-    operator_extra_links = (RedisEnterpriseClusterLink(),)
-    ui_color: str = "#ffe2df"
-
-    def __init__(
-        self,
-        *,
-        redis_enterprise_conn_id: str = RedisEnterpriseHook.default_conn_name,
-        until: str | None = None,
-        hold: Duration = 0.0,
-        timeout: Duration | None = None,
-        stall_timeout: Duration | None = None,
-        outage_timeout: Duration | None = 300.0,
-        busy_timeout: Duration = 0.0,
-        untracked: Literal["refused", "completed"] = "refused",
-        wait_for_completion: bool = True,
-        deferrable: bool | None = None,
-        cancel_on_kill: bool = False,
-        **kwargs: Any,  # noqa: ANN401 - Airflow names and checks them
-    ) -> None:
-        super().__init__(**kwargs)
-        self.redis_enterprise_conn_id = redis_enterprise_conn_id
-        self.until = until
-        self.hold = seconds(hold, "hold")
-        self.timeout = seconds(timeout, "timeout")
-        self.stall_timeout = seconds(stall_timeout, "stall_timeout")
-        self.outage_timeout = seconds(outage_timeout, "outage_timeout")
-        self.busy_timeout = seconds(busy_timeout, "busy_timeout")
-        self.untracked: Literal["refused", "completed"] = untracked
-        self.wait_for_completion = wait_for_completion
-        self.deferrable = deferrable_by_default() if deferrable is None else deferrable
-        self.cancel_on_kill = cancel_on_kill
-        self._waiting: WorkerWait | None = None
-        self._is_killed = False
-        self._running: tuple[ConnectionSettings, str] | None = None  # work that `on_kill` cancels
-
-    def call(self, client: ActionsClient, options: CallOptions) -> Call:
-        """Return the call: a function without arguments that makes it.
-
-        Raises `UsageError` for arguments that cannot work.
-        """
-        raise NotImplementedError
-
-    def call_name(self) -> str:
-        """Return the name of the call, for messages."""
-        return type(self).__name__
-
-    def expected_ref(self) -> str:
-        """Return a reference such as the work will have, to check `until` before the call."""
-        return "action:any"
-
-    def chosen_ref(self) -> str | None:
-        """Return the reference that the work will have if the call chooses it, or None."""
-        return None
+    _waiting: WorkerWait | None = None
+    _retries: BusyRetries | None = None
+    _running: tuple[ConnectionSettings, str] | None = None  # work that `on_kill` cancels
+    _is_killed = False
 
     def execute(self, context: Context) -> Result:
         """Make the call, unless an earlier try has, and wait for its work."""
@@ -118,25 +70,27 @@ class RedisEnterpriseBaseOperator(BaseOperator):
         state = TaskState.from_context(cast("Mapping[str, object]", context))
         earlier = state.load()
         try:
-            expected = self._wait(self.expected_ref(), started_at)
+            expected = self.wait_of(self.expected_ref(), started_at)
             settings = checked_settings(self.redis_enterprise_conn_id, expected)
         except UsageError as error:
             unmade = ", so no call was made" if earlier is None else ""
             raise AirflowFailException(f"{error}{unmade}") from None
         if earlier is not None and self._is_to_repeat(earlier, settings):
             earlier = None
-        started = self._start(state, settings) if earlier is None else self._resume(earlier)
+        if earlier is None:
+            started = self._start(state, settings, expected)
+        else:
+            started = self._resume(earlier)
         if not isinstance(started, str):
             return started
         self._running = settings, started
         context["ti"].xcom_push(key="ref", value=started)
         if self._is_killed:  # during the call
             self.on_kill()
-            message = f"the task was stopped after its call, which has started {started!r}"
-            raise airflow_error(STOPPED, message, repeatable=state.is_persistent)
+            self._refuse_killed(state, started)
         if not self.wait_for_completion:
             return {"ref": started}
-        wait = self._wait(started, started_at)
+        wait = self.wait_of(started, started_at)
         try:
             check(settings, wait)
         except UsageError as error:
@@ -145,9 +99,11 @@ class RedisEnterpriseBaseOperator(BaseOperator):
         if self.deferrable:
             conn_id, cancel = self.redis_enterprise_conn_id, self.cancel_on_kill
             trigger = RedisEnterpriseTrigger.of(wait, conn_id, cancel_on_kill=cancel)
+            self._refuse_killed(state, started)
             defer(self, trigger, cleared=is_cleared)
-        limit = limit_before(seconds(self.execution_timeout, "execution_timeout"), wait)
-        self._waiting = WorkerWait(wait, settings, self.log.info, limit=limit)
+        self._waiting = WorkerWait(wait, settings, self.log.info, limit=self._limit(wait))
+        if self._is_killed:  # before there was a wait to end
+            self._waiting.stop()
         event = self._waiting.event()
         self._waiting = self._running = None  # `on_kill`, also called after a timeout, has no work
         return self.execute_complete(context, event, cleared=is_cleared)
@@ -191,52 +147,71 @@ class RedisEnterpriseBaseOperator(BaseOperator):
         Once there is a trigger, its own `on_kill` does that.
         """
         self._is_killed = True
-        if self._waiting is not None:
-            self._waiting.cancel()
-        if self._running is None:
+        for waiting in (self._retries, self._waiting):
+            if waiting is not None:
+                waiting.stop()
+        running, self._running = self._running, None
+        if running is None:
             return
-        settings, ref = self._running
+        settings, ref = running
         if not self.cancel_on_kill:
-            self.log.info("%r goes on: cancel_on_kill is not set", ref)
+            self.log.info(
+                "%r goes on: only an operator with cancel_on_kill=True cancels its work", ref
+            )
             return
         run(cancel(settings.make_client(), ref, self.log))
 
-    def _do_render_template_fields(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
-        """Render the fields, and hide their secrets before Airflow shows the fields."""
-        masking.mask(getattr(self, name) for name in self.template_fields)
-        super()._do_render_template_fields(*args, **kwargs)
-        masking.mask(getattr(self, name) for name in self.template_fields)
+    def _limit(self, wait: Wait) -> float | None:
+        """Return the seconds that are left before Airflow's alarm."""
+        return limit_before(seconds(self.execution_timeout, "execution_timeout"), wait)
 
-    def _wait(self, ref: str, started_at: datetime) -> Wait:
-        return Wait(
-            ref=ref,
-            until=self.until,
-            hold=self.hold or 0.0,
-            started_at=started_at,
-            timeout=shorter(self.timeout, seconds(self.execution_timeout, "execution_timeout")),
-            stall_timeout=self.stall_timeout,
-            outage_timeout=self.outage_timeout,
+    def _left(self, wait: Wait) -> float | None:
+        """Return the seconds that are left for the call."""
+        return shorter(
+            None if wait.timeout is None else wait.timeout - wait.elapsed(), self._limit(wait)
         )
 
-    def _start(self, state: TaskState, settings: ConnectionSettings) -> str | Result:
-        """Make the call; return the reference of its work, or the end if it left none.
+    def _refuse_killed(self, state: TaskState, ref: str) -> None:
+        """Raise the exception for a task that was told to stop between its call and its wait."""
+        if self._is_killed:
+            message = f"the task was stopped after its call, which has started {ref!r}"
+            raise airflow_error(STOPPED, message, repeatable=state.is_persistent)
 
-        The state is stored before the call, as a worker may be killed at any time.
-        """
-        client = settings.make_client()
-        options = CallOptions(
-            busy_timeout=self.busy_timeout,
-            outage_timeout=self.outage_timeout,
-            untracked=self.untracked,
-        )
+    def _start(self, state: TaskState, settings: ConnectionSettings, wait: Wait) -> str | Result:
+        """Make the call, and repeat it while the cluster is busy; see `_make_call`."""
         try:
-            call = self.call(client, options)
+            chosen = self.chosen_ref()
+            if chosen is not None and not run(is_unused(settings.make_client(), chosen)):
+                chosen = None  # if this worker is killed, that task tells nothing of the call
         except UsageError as error:
             raise AirflowFailException(f"{error}, so no call was made") from None
-        chosen = self.chosen_ref()
-        if chosen is not None and run(may_have_ended(settings.make_client(), chosen)):
-            chosen = None  # if this worker is killed, that task tells nothing of the call
+        except RedisActionsError as error:
+            raise call_error(error) from None
+        self._retries = retries = BusyRetries(
+            self.call_name(), self.log.info, self.busy_timeout, lambda: self._left(wait)
+        )
+        if self._is_killed:  # before there was something to stop
+            retries.stop()
+        return retries.run(lambda left: self._make_call(state, settings, chosen, left))
+
+    def _make_call(
+        self,
+        state: TaskState,
+        settings: ConnectionSettings,
+        chosen: str | None,
+        left: float | None,
+    ) -> str | Result:
+        """Make the call; return the reference of its work, or the end if it left none.
+
+        The state is stored before the call, as a worker may be killed at any time. Raises
+        `RedisActionsError` for a call that has started nothing.
+        """
+        client = settings.make_client()
+        call = self._checked_call(client, left)
         state.record_start(chosen)
+        if self._is_killed:  # since the last look
+            state.clear()
+            raise airflow_error(STOPPED, "the task was stopped before its call")
         try:
             started = run(self._submit(client, call))
         except AnswerLost as lost:
@@ -249,19 +224,37 @@ class RedisEnterpriseBaseOperator(BaseOperator):
         except (NothingToFollow, AirflowFailException) as error:  # the call was made
             state.record_end(None)
             raise AirflowFailException(str(error)) from None
-        except RedisActionsError as error:
+        except RedisActionsError:
             state.clear()
-            raise call_error(error) from None
+            raise
         except AirflowTaskTimeout:
             if state.is_persistent:
                 raise
             message = f"timed out during {self.call_name()}, which may or may not have started work"
             raise AirflowFailException(message) from None
+        self._record(state, started)
+        return started
+
+    def _record(self, state: TaskState, started: str | Result) -> None:
+        """Store what a call has started, or left."""
         if isinstance(started, str):
             state.record_start(started)
+        elif self.is_dry_run():
+            state.clear()
         else:
             state.record_end(None)
-        return started
+
+    def _checked_call(self, client: ActionsClient, left: float | None) -> Call:
+        """Return the call, with options for a call that the provider itself repeats."""
+        options = CallOptions(
+            busy_timeout=0.0,
+            outage_timeout=shorter(self.outage_timeout, left),
+            untracked=self.untracked,
+        )
+        try:
+            return self.call(client, options)
+        except UsageError as error:
+            raise AirflowFailException(f"{error}, so no call was made") from None
 
     async def _submit(self, client: ActionsClient, call: Call) -> str | Result:
         """Make the call; return the reference of its work, or its end with the cluster's answer."""
@@ -289,6 +282,11 @@ class RedisEnterpriseBaseOperator(BaseOperator):
             raise call_error(error) from None
 
     def _resume(self, earlier: EarlierTry) -> str:
+        if earlier.ended and earlier.ref is None:
+            raise AirflowFailException(
+                f"the call {self.call_name()} of an earlier try has ended, and left nothing to "
+                "wait for. Clear this task to make the call again"
+            )
         if earlier.ref is None:
             raise AirflowFailException(
                 f"an earlier try ended during its call {self.call_name()}, which may or may not "

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypedDict, cast
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypedDict, cast
 
-from redis_enterprise_actions import ActionNotFound, RedisActionsError, UsageError
+from redis_enterprise_actions import (
+    ActionNotFound,
+    RedisActionsError,
+    RequestRejected,
+    UsageError,
+)
 
 from .hooks import RedisEnterpriseHook
 from .job import run
@@ -22,6 +29,14 @@ if TYPE_CHECKING:
 
     # A function without arguments that makes the call
     Call: TypeAlias = Callable[[], Coroutine[object, object, Operation[Any]]]
+
+
+CRDB_TASK: Final = "crdb:any"
+# Actions of a node or the cluster, which are on no database
+_OTHER_WORK: Final = re.compile(r"/v\d+/(?:nodes/\d+|cluster)/actions/([a-z_]+)$")
+_DATABASE: Final = re.compile(r"/v\d+/bdbs/(\d+)$")
+_CRDB: Final = re.compile(r"/v\d+/crdbs(?:/|$)")
+_TRUE: Final = frozenset({"", "true", "1", "yes"})  # values of the query
 
 
 class _Log(Protocol):
@@ -51,18 +66,43 @@ def decoded(value: object, name: str) -> object:
     raise UsageError(f"{name} is not valid JSON: {problem}")
 
 
-def mapping(value: object, name: str) -> dict[str, object] | None:
+def mapping(value: object, name: str) -> Mapping[str, object] | None:
     """Return the fields of a body, or None. Raises `UsageError` for what is no JSON object."""
     fields = decoded(value, name)
-    if fields is not None and not isinstance(fields, dict):
+    if fields is not None and not isinstance(fields, Mapping):
         raise UsageError(f"{name} is not a JSON object")
-    return cast("dict[str, object] | None", fields)
+    return cast("Mapping[str, object] | None", fields)
+
+
+def text(value: object, name: str) -> str:
+    """Return text. Raises `UsageError` for anything else."""
+    if not isinstance(value, str):
+        raise UsageError(f"{name}={value!r} is no text")
+    return value
 
 
 def number(value: int | str) -> int | str:
     """Return a uid that a template has made to text; any other text is kept, as a name may be."""
     text = str(value).strip()
     return int(text) if text.isascii() and text.isdigit() else value
+
+
+def expected_ref(method: str, path: str) -> str:
+    """Return a reference of the kind that a call leads to, as far as that is clear."""
+    if found := _OTHER_WORK.match(path):
+        return f"cluster:{found[1]}"
+    if _CRDB.match(path):
+        return CRDB_TASK
+    found = _DATABASE.match(path)
+    return f"bdb:{found[1]}@gone" if found and method.upper() == "DELETE" else "action:any"
+
+
+def asks_dry_run(query: Mapping[str, object] | None, body: object) -> bool:
+    """Return True if the query or the body of a call asks for a dry run."""
+    if query is not None and "dry_run" in query:
+        return str(query["dry_run"]).casefold() in _TRUE
+    fields = cast("Mapping[str, object]", body if isinstance(body, Mapping) else {})
+    return fields.get("dry_run") is True
 
 
 def checked_settings(conn_id: str, wait: Wait) -> ConnectionSettings:
@@ -86,15 +126,22 @@ async def _check(client: ActionsClient, wait: Wait) -> None:
         wait.check(client)
 
 
-async def may_have_ended(client: ActionsClient, ref: str) -> bool:
-    """Return True if work is known to have ended, or the cluster does not say so."""
+async def is_unused(client: ActionsClient, ref: str) -> bool:
+    """Return True if there is no task with the id that a call chooses; False if nobody says so.
+
+    Raises `UsageError` if there is one: the cluster would take the call for that task's.
+    """
     async with client:
         try:
-            return (await client.get(ref)).phase.terminal
+            task = await client.get(ref)
         except ActionNotFound:
-            return False
-        except RedisActionsError:
             return True
+        except RequestRejected:
+            return False
+    raise UsageError(
+        f"there is a task {ref!r} already ({task.phase}); each run needs an id of its own, "
+        "such as {{ run_id }}-{{ ti.try_number }}"
+    )
 
 
 async def has_ended(client: ActionsClient, ref: str) -> bool:

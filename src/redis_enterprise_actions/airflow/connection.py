@@ -24,6 +24,7 @@ _WORDS: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple(
     for pattern, words in (
         (r"its URL \(REDIS_ENTERPRISE_URL\)", "its URL to the field urls of the connection"),
         (r"\b(\w+)= \((?:--[\w-]+, )?REDIS_ENTERPRISE_\w+\)", r"the field \1 of the connection"),
+        (r"\busername= and password=, or token=,", "the fields login and password,"),
         (r"\busername= and password=", "the fields login and password"),
         (r"\b(username|login)=", "the field login"),
         (r"\bverify=False", "the field verify (false)"),
@@ -88,10 +89,17 @@ class ConnectionSettings:
     @classmethod
     def from_connection(cls, connection: AirflowConnection) -> Self:
         """Read a connection. Raises `UsageError` if its fields are wrong or name no cluster."""
+        try:
+            return cls._read(connection)
+        except UsageError as error:
+            raise UsageError(f"connection {connection.conn_id!r}: {error}") from None
+
+    @classmethod
+    def _read(cls, connection: AirflowConnection) -> Self:
         extra = _parse_extra(connection)
         urls = (*_url(connection), *_parse_list(extra.get("urls")))
         if not urls:
-            raise UsageError(f"connection {connection.conn_id!r} has neither a host nor urls")
+            raise UsageError("it has neither a host nor urls")
         return cls(
             conn_id=connection.conn_id,
             urls=tuple(dict.fromkeys(urls)),
@@ -135,7 +143,7 @@ def _parse_extra(connection: AirflowConnection) -> dict[str, object]:
     except ValueError:
         extra = None
     if not isinstance(extra, dict):
-        raise UsageError(f"the extra of connection {connection.conn_id!r} is not a JSON object")
+        raise UsageError("its extra is not a JSON object")
     return cast("dict[str, object]", extra)
 
 

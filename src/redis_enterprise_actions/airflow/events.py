@@ -31,6 +31,8 @@ COMPLETED: Final = Outcome.COMPLETED.value
 TIMED_OUT: Final = "WaitTimeout"
 STOPPED: Final = "Stopped"  # Airflow has told the worker to end the task
 _BUSY: Final = 409
+_NOT_READY: Final = (406, "invalid_version")  # of a new cluster, to the creation of a database
+_CREATIONS: Final = frozenset({("POST", "/v1/bdbs"), ("POST", "/v2/bdbs")})
 _RETRYABLE: Final = frozenset({
     *("ClusterUnreachable", "UnreadableReply", "ActionStalled", "ClientClosed", STOPPED),
 })  # fmt: skip
@@ -80,13 +82,20 @@ def airflow_error(
     return AirflowFailException(message)
 
 
+def is_busy(error: RedisActionsError) -> bool:
+    """Return True if the cluster may accept the same call later: busy, or new and not ready yet."""
+    if not isinstance(error, RequestRejected):
+        return False
+    is_creation = (error.method, error.path) in _CREATIONS
+    return error.status == _BUSY or (is_creation and (error.status, error.error_code) == _NOT_READY)
+
+
 def call_error(error: RedisActionsError) -> AirflowException:
     """Return the Airflow exception for the error of a call that has started nothing.
 
     A later call may succeed on a cluster that is busy (409), unhealthy or out of reach.
     """
     message = in_words_of_connections(str(error))
-    is_busy = isinstance(error, RequestRejected) and error.status == _BUSY
-    if is_busy or isinstance(error, ClusterUnhealthy) or type(error).__name__ in _RETRYABLE:
+    if is_busy(error) or isinstance(error, ClusterUnhealthy) or type(error).__name__ in _RETRYABLE:
         return AirflowException(message)
     return AirflowFailException(message)

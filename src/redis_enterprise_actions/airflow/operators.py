@@ -5,14 +5,13 @@
 
 from __future__ import annotations
 
-import re
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 from redis_enterprise_actions import UsageError
 
 from .base import COMMON_FIELDS, RedisEnterpriseBaseOperator
-from .calls import decoded, mapping, number
+from .calls import CRDB_TASK, asks_dry_run, decoded, expected_ref, mapping, number, text
 
 
 if TYPE_CHECKING:
@@ -33,8 +32,6 @@ __all__ = [
 ]
 
 _TASK_ID_HEADER: Final = "x-task-id"
-# Actions of a node or the cluster, which are on no database
-_OTHER_WORK: Final = re.compile(r"/v\d+/(?:nodes/\d+|cluster)/actions/([a-z_]+)$")
 
 
 class RedisEnterpriseOperator(RedisEnterpriseBaseOperator):
@@ -99,11 +96,11 @@ class RedisEnterpriseOperator(RedisEnterpriseBaseOperator):
         """Return the call of `method`, `path` and the rest."""
         return partial(
             client.submit,
-            self.method,
-            self.path,
+            text(self.method, "method"),
+            text(self.path, "path"),
             json=decoded(self.json, "json"),
-            params=self.query,
-            headers=self.headers,
+            params=mapping(self.query, "query"),
+            headers=cast("Mapping[str, str] | None", mapping(self.headers, "headers")),
             **options,
         )
 
@@ -113,15 +110,18 @@ class RedisEnterpriseOperator(RedisEnterpriseBaseOperator):
 
     def expected_ref(self) -> str:
         """Return a reference of the kind that the path leads to, as far as that is clear."""
-        found = _OTHER_WORK.match(self.path)
-        return f"cluster:{found[1]}" if found else super().expected_ref()
+        return expected_ref(text(self.method, "method"), text(self.path, "path"))
 
     def chosen_ref(self) -> str | None:
         """Return the reference of the task that the header `X-Task-ID` chooses, or None."""
-        for name, value in (self.headers or {}).items():
+        for name, value in (mapping(self.headers, "headers") or {}).items():
             if name.casefold() == _TASK_ID_HEADER:
                 return f"crdb:{value}"
         return None
+
+    def is_dry_run(self) -> bool:
+        """Return True if the query or the body asks for a dry run."""
+        return asks_dry_run(mapping(self.query, "query"), decoded(self.json, "json"))
 
 
 class _DatabaseOperator(RedisEnterpriseBaseOperator):
@@ -260,7 +260,8 @@ class RedisEnterpriseUpdateCrdbOperator(RedisEnterpriseBaseOperator):
     """Operator that changes an Active-Active database: `client.crdbs.update`.
 
     `crdb_task_id` is the id that the cluster's task is to have: with it, a retry can follow the
-    task even if the worker was killed during the call.
+    task even if the worker was killed during the call. The id must be new for each run, such as
+    `{{ run_id }}-{{ ti.try_number }}`; the operator refuses one that the cluster knows already.
     """
 
     template_fields: Collection[str] = (*COMMON_FIELDS, "crdb_guid", "changes", "crdb_task_id")
@@ -285,6 +286,10 @@ class RedisEnterpriseUpdateCrdbOperator(RedisEnterpriseBaseOperator):
         return partial(
             client.crdbs.update, self.crdb_guid, changes, task_id=self.crdb_task_id, **options
         )
+
+    def expected_ref(self) -> str:
+        """Return the reference of a task of an Active-Active database."""
+        return CRDB_TASK
 
     def chosen_ref(self) -> str | None:
         """Return the reference of the task with `crdb_task_id`, or None."""

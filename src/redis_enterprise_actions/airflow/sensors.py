@@ -11,11 +11,11 @@ from redis_enterprise_actions import UsageError
 
 from .calls import checked_settings
 from .compat import AirflowFailException, AirflowSensorTimeout, deferrable_by_default
-from .events import COMPLETED, TIMED_OUT, airflow_error
+from .events import COMPLETED, STOPPED, TIMED_OUT, airflow_error
 from .hooks import RedisEnterpriseHook
 from .links import RedisEnterpriseClusterLink
 from .triggers import RedisEnterpriseTrigger, defer
-from .waits import Wait, seconds, shorter
+from .waits import Wait, hold_seconds, seconds, shorter
 from .worker_wait import WorkerWait, limit_before
 
 
@@ -73,13 +73,14 @@ class RedisEnterpriseActionSensor(BaseSensorOperator):
         self.ref = ref
         self.redis_enterprise_conn_id = redis_enterprise_conn_id
         self.until = until
-        self.hold = seconds(hold, "hold")
+        self.hold = hold_seconds(hold)
         self.stall_timeout = seconds(stall_timeout, "stall_timeout")
         self.outage_timeout = seconds(outage_timeout, "outage_timeout")
         self.deferrable = deferrable_by_default() if deferrable is None else deferrable
         if self._is_looking and self.stall_timeout is not None:
             raise UsageError("stall_timeout= needs deferrable=True, or mode='poke'")
         self._waiting: WorkerWait | None = None
+        self._is_killed = False
 
     def execute(self, context: Context) -> object:
         """Defer the task to a trigger, or wait on the worker."""
@@ -92,6 +93,7 @@ class RedisEnterpriseActionSensor(BaseSensorOperator):
         except UsageError as error:
             raise AirflowFailException(str(error)) from None
         if self.deferrable:
+            self._refuse_killed()
             defer(self, RedisEnterpriseTrigger.of(wait, self.redis_enterprise_conn_id))
         self._wait = wait
         return cast("object", super().execute(context))
@@ -106,6 +108,8 @@ class RedisEnterpriseActionSensor(BaseSensorOperator):
         self._waiting = WorkerWait(
             wait, self._settings, self.log.info, limit=limit, not_found_grace=grace
         )
+        if self._is_killed:  # before there was a wait to end
+            self._waiting.stop()
         event = self._waiting.event()
         self._waiting = None
         if self._is_looking and event["outcome"] == TIMED_OUT:
@@ -124,8 +128,14 @@ class RedisEnterpriseActionSensor(BaseSensorOperator):
 
     def on_kill(self) -> None:
         """End the wait on the worker. The work on the cluster goes on."""
+        self._is_killed = True
         if self._waiting is not None:
-            self._waiting.cancel()
+            self._waiting.stop()
+
+    def _refuse_killed(self) -> None:
+        """Raise the exception for a task that was told to stop before its wait."""
+        if self._is_killed:
+            raise airflow_error(STOPPED, f"the task was stopped before the wait for {self.ref!r}")
 
     @property
     def _is_looking(self) -> bool:
@@ -137,7 +147,7 @@ class RedisEnterpriseActionSensor(BaseSensorOperator):
         return Wait(
             ref=self.ref,
             until=self.until,
-            hold=self.hold or 0.0,
+            hold=self.hold,
             started_at=started_at,
             timeout=shorter(self.timeout, None if self._is_looking else limit),
             stall_timeout=self.stall_timeout,

@@ -39,11 +39,13 @@ class _StoredState(TypedDict):
 class EarlierTry(NamedTuple):
     """Work that an earlier try has started. `ref` is None if that try did not learn of any.
 
-    `cleared` is True if a user has cleared the task since then, to repeat the work.
+    `cleared` is True if a user has cleared the task since then, to repeat the work; `ended` if the
+    work is known to have ended, or the call has left none.
     """
 
     ref: str | None
     cleared: bool = False
+    ended: bool = False
 
 
 class TaskState:
@@ -77,7 +79,7 @@ class TaskState:
         cleared = stored["max_tries"] != self._max_tries
         if cleared and (stored["ended"] or stored["ref"] is None):
             return None
-        return EarlierTry(stored["ref"], cleared)
+        return EarlierTry(stored["ref"], cleared, stored["ended"])
 
     def record_start(self, ref: str | None) -> None:
         """Store that a call is about to be made, or was made, with the reference if it is known."""

@@ -117,7 +117,9 @@ class RedisEnterpriseTrigger(BaseTrigger):
         """Cancel the work with `cancel_on_kill`, when a user marks or clears the waiting task."""
         ref = self.wait.ref
         if not self.cancel_on_kill:
-            self.log.info("%r goes on: cancel_on_kill is not set", ref)
+            self.log.info(
+                "%r goes on: only an operator with cancel_on_kill=True cancels its work", ref
+            )
             return
         settings = await self._hook.aget_settings()
         async with asyncio.timeout(_CANCEL_TIMEOUT), shared_client(settings) as client:

@@ -7,6 +7,7 @@ import contextlib
 import copy
 import dataclasses
 import math
+import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
@@ -22,6 +23,8 @@ Duration: TypeAlias = float | timedelta
 
 _FIRST_PAUSE: Final = 60.0  # seconds until the first line about a wait in which nothing changes
 _LONGEST_PAUSE: Final = 600.0  # each pause is twice the one before, up to this
+_OF_DATABASES: Final = frozenset({"available", "in-sync"})
+_CRDB_TASK: Final = re.compile(r"crdb:[^@]+$")
 _UNITS: Final = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
 
 
@@ -36,6 +39,14 @@ def seconds(duration: Duration | None, name: str) -> float | None:
     if isinstance(length, bool) or not isinstance(length, (int, float)) or not length >= 0:
         raise UsageError(f"{name}={duration!r} is not a duration: seconds, 0 or more, or timedelta")
     return None if length == math.inf else length
+
+
+def hold_seconds(hold: Duration) -> float:
+    """Return a `hold` in seconds. Raises `UsageError` for an endless one, which no wait reaches."""
+    length = seconds(hold, "hold")
+    if length is None:
+        raise UsageError(f"hold={hold!r} is endless, so that the wait would not end")
+    return length
 
 
 def shorter(*limits: float | None) -> float | None:
@@ -83,6 +94,10 @@ class Wait:
 
     def check(self, client: ActionsClient) -> None:
         """Raise `UsageError` if the reference or the condition cannot work. Nothing is sent."""
+        word = (self.until or "").strip()
+        if word in _OF_DATABASES and _CRDB_TASK.match(self.ref):  # the client asks the cluster
+            problem = f"this is a task of an Active-Active database, {self.ref!r}"
+            raise UsageError(f"until={word!r} is for work on one database, and {problem}")
         client.operation(self.ref).watch(until=self.until, hold=self.hold)
 
     async def run(
@@ -123,7 +138,7 @@ class Wait:
         if counted.elapsed is not None:
             counted.elapsed += before
         if isinstance(counted, WaitTimeout) and self.timeout is not None:
-            counted.timeout = self.timeout
+            counted.timeout = max(self.timeout, before)
         return counted
 
 

@@ -54,7 +54,7 @@ class WorkerWait:
             message = f"the wait for {goal} was stopped"
             return WaitEvent(ref=ref, outcome=STOPPED, message=message, action=None)
 
-    def cancel(self) -> None:
+    def stop(self) -> None:
         """End the wait with the outcome `STOPPED`."""
         self._job.cancel()
 
