@@ -7,15 +7,16 @@ import json
 import pytest
 
 from redis_enterprise_actions import ClusterUnreachable, RequestRejected, UsageError
-from redis_enterprise_actions.airflow.events import action_to_json, airflow_error, event_of
+from redis_enterprise_actions.airflow.events import airflow_error, event_of
 from tests.airflow.raised import AirflowException, AirflowFailException
 from tests.conftest import ACTIVE
 
 
 def test_an_action_as_json() -> None:
-    """The XCom of an action is plain JSON with the fields of an `Action`."""
-    decoded = action_to_json(ACTIVE)
+    """The event of an action has its fields as plain JSON."""
+    decoded = event_of("a1", ACTIVE)["action"]
 
+    assert decoded is not None
     assert json.loads(json.dumps(decoded)) == decoded
     assert (decoded["uid"], decoded["phase"], decoded["kind"]) == ("a1", "running", "state-machine")
 

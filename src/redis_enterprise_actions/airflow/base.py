@@ -22,7 +22,7 @@ from .compat import (
     TaskDeferralError,
     TaskDeferralTimeout,
 )
-from .events import COMPLETED, STOPPED, action_to_json, airflow_error, call_error
+from .events import COMPLETED, STOPPED, airflow_error, call_error
 from .job import run
 from .task_state import TaskState
 from .triggers import RedisEnterpriseTrigger, defer
@@ -188,7 +188,11 @@ class RedisEnterpriseBaseOperator(CallArguments):
         except RedisActionsError as error:
             raise call_error(error) from None
         self._retries = retries = BusyRetries(
-            self.call_name(), self.log.info, self.busy_timeout, lambda: self._left(wait)
+            self.call_name(),
+            self.log.info,
+            self.busy_timeout,
+            elapsed=wait.elapsed,
+            left=lambda: self._left(wait),
         )
         if self._is_killed:  # before there was something to stop
             retries.stop()
@@ -267,7 +271,7 @@ class RedisEnterpriseBaseOperator(CallArguments):
             if not self.wait_for_completion:
                 return {"ref": None} | answer
             try:
-                return action_to_json(await operation.wait(until=self.until)) | answer
+                return (await operation.wait(until=self.until)).to_dict() | answer
             except UsageError as error:
                 raise AirflowFailException(f"the call was made, and {error}") from None
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from redis_enterprise_actions import RedisActionsError, RequestRejected
@@ -28,8 +27,8 @@ _LINE: Final = 60.0  # seconds between two lines in the log
 class BusyRetries:
     """Calls until the cluster is no longer busy (409), for `busy_timeout` seconds at most.
 
-    `name` is that of the call, in messages. `left` returns the seconds that the limits of the wait
-    leave for calls, or None if there are none.
+    `name` is that of the call, in messages. `elapsed` returns the seconds since the beginning of
+    the try, and `left` those that the limits of the wait leave, or None if there are none.
     """
 
     def __init__(
@@ -37,11 +36,13 @@ class BusyRetries:
         name: str,
         log: Callable[..., object],
         busy_timeout: float | None,
+        elapsed: Callable[[], float],
         left: Callable[[], float | None],
     ) -> None:
         self._name = name
         self._log = log
         self._busy_timeout = busy_timeout
+        self._elapsed = elapsed
         self._left = left
         self._is_stopped = False
         self._pause: Job[None] | None = None
@@ -51,7 +52,7 @@ class BusyRetries:
 
         Raises `AirflowTaskTimeout` if nothing is left for a first call.
         """
-        began, tries, logged = time.monotonic(), 0, -_LINE
+        began, tries, logged = self._elapsed(), 0, -_LINE
         busy: RequestRejected | None = None
         while True:
             self.refuse_stopped()
@@ -66,7 +67,7 @@ class BusyRetries:
                 busy = error
             except RedisActionsError as error:
                 raise call_error(error) from None
-            spent = time.monotonic() - began
+            spent = self._elapsed() - began
             allowed = None if self._busy_timeout is None else self._busy_timeout - spent
             if not is_busy(busy) or (allowed is not None and allowed <= 0):
                 raise call_error(busy)

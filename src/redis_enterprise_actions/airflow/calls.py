@@ -127,7 +127,7 @@ async def _check(client: ActionsClient, wait: Wait) -> None:
 
 
 async def is_unused(client: ActionsClient, ref: str) -> bool:
-    """Return True if there is no task with the id that a call chooses; False if nobody says so.
+    """Return True if there is no task with the id that a call chooses; False if that is not known.
 
     Raises `UsageError` if there is one: the cluster would take the call for that task's.
     """

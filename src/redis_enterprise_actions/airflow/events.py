@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, TypedDict
 
-import msgspec
-
 from redis_enterprise_actions import (
     Action,
     ClusterUnhealthy,
@@ -51,19 +49,12 @@ class WaitEvent(TypedDict):
     action: dict[str, object] | None
 
 
-def action_to_json(action: Action) -> dict[str, object]:
-    """Return an action as a JSON object. Times are text, in ISO 8601."""
-    return msgspec.json.decode(msgspec.json.encode(action), type=dict[str, object])
-
-
 def event_of(ref: str, result: Action | RedisActionsError) -> WaitEvent:
     """Return the event for the action that a wait returned, or for the error that it raised."""
     if isinstance(result, Action):
-        return WaitEvent(
-            ref=ref, outcome=COMPLETED, message=str(result), action=action_to_json(result)
-        )
+        return WaitEvent(ref=ref, outcome=COMPLETED, message=str(result), action=result.to_dict())
     seen = result.action if isinstance(result, (RequestError, WaitError)) else None
-    action = None if seen is None else action_to_json(seen)
+    action = None if seen is None else seen.to_dict()
     message = in_words_of_connections(str(result))
     return WaitEvent(ref=ref, outcome=type(result).__name__, message=message, action=action)
 

@@ -66,7 +66,7 @@ def duration_text(duration: float) -> str:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Wait:
-    """What is waited for, and for how long.
+    """Object, goal and limits of a wait.
 
     `ref` is a reference, and `until` and `hold` are those of `Operation.wait`. `timeout` counts
     from `started_at`, in wall-clock time, as a triggerer may be restarted. Durations are seconds;

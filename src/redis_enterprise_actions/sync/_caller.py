@@ -211,7 +211,7 @@ class _Run(Generic[_T]):
     def _end(self, _: object) -> None:
         # Freed here: an interruption in a finalizer, in the other thread, would be ignored.
         self._task = None
-        if self._thread.is_serving:  # at the end of the process, nobody is told
+        if self._thread.is_serving:  # at the end of the process, the thread gets no message
             self._has_ended = True
             self._inbox.put(None)
 

@@ -192,7 +192,7 @@ class Work(Generic[_R_co]):
 
 
 def _steps(
-    link: Link,  # noqa: ARG001 - the client stays open as long as somebody iterates
+    link: Link,  # noqa: ARG001 - the client stays open during the iteration
     caller: Caller,
     updates: AsyncGenerator[Action, None],
 ) -> Generator[Action, None, None]:
