@@ -47,7 +47,6 @@ POSIX = pytest.mark.skipif(sys.platform == "win32", reason="pages are written fo
 
 
 @pytest.mark.enable_socket
-@pytest.mark.timeout(300)  # the page about the stop gate waits for two minutes
 @POSIX
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_blocks(runner: PageRunner, page: Path) -> None:
