@@ -1,15 +1,16 @@
 """`FakeCluster`: a small Redis Software cluster on 127.0.0.1, for tests of orchestrators.
 
-The fake cluster serves HTTP, or HTTPS, over real sockets. Its actions run on the event loop's
-clock, so that a test under virtual time (looptime and the like) runs hours in milliseconds. Its
-answers have the quirks of real clusters: numbers as strings where a cluster sends strings, no
-progress on a completed state machine, deletes that vanish instead of completing, no /v2/actions
-before 7.22. It has databases, Active-Active databases (CRDBs), nodes and modules; requests that
-create, change, move, export, import or remove them start work there, and so can the test itself. It
-refuses calls that the API's pages say a cluster refuses, with their statuses. With several nodes,
-the others redirect to the primary, and nodes can be stopped and started. Nodes may also be
-installed machines that become a cluster by a bootstrap. Tokens expire, there are certificates, and
-faults are injected one at a time, or at random times that a seed determines.
+The fake cluster serves HTTP, or HTTPS, over real sockets. Its clock follows that of the event loop,
+so that a test under virtual time (looptime and the like) runs hours in milliseconds; it can also
+run faster, stand still, and jump. Its answers have the quirks of real clusters: numbers as strings
+where a cluster sends strings, no progress on a completed state machine, deletes that vanish instead
+of completing, no /v2/actions before 7.22. It has databases, Active-Active databases (CRDBs), nodes
+and modules; requests that create, change, move, export, import or remove them start work there, and
+so can the test itself. It refuses calls that the API's pages say a cluster refuses, with their
+statuses. With several nodes, the others redirect to the primary, and nodes can be stopped and
+started. Nodes may also be installed machines that become a cluster by a bootstrap. Tokens expire,
+there are certificates, and faults are injected one at a time, or at random times that a seed
+determines.
 
     async with FakeCluster() as cluster:
         uid = cluster.add_action("SMUpdateBDB", Plan(duration=60, outcome="failed"))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import uuid
 from dataclasses import replace
 from functools import partial
 from math import inf
@@ -13,9 +11,10 @@ from aiohttp import web
 
 from redis_enterprise_actions.testing.server.middleware import Middleware
 
-from .clock import Clock, loop_time
+from .clock import Clock
 from .conditions import Conditions
 from .crdb_links import CrdbLinks
+from .identifiers import Identifiers
 from .routes.actions import ActionRoutes
 from .routes.availability import AvailabilityRoutes
 from .routes.bootstrap import BootstrapRoutes
@@ -58,6 +57,7 @@ from .state.shards import ShardRegistry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
     from types import TracebackType
     from typing import Self
 
@@ -72,9 +72,8 @@ class FakeCluster(Conditions, CrdbLinks):
     - `version`: "7.4", "7.8", "7.22", "8.0", "8.0.16" or "8.2"; it decides which routes there
       are. "8.0" has no health reports, which came with 8.0.16, although it calls itself 8.0.20.
     - `username`, `password`: the credentials of its one user.
-    - `nodes`: their number. Nodes are numbered from 1 and listen on ports of their own; `port` is
-      that of the first, and 0 takes a free one. `urls` has the URLs of all, `url` that of the
-      first.
+    - `nodes`: their number. Nodes are numbered from 1 and listen on ports of their own: `port` and
+      those after it, or free ones if it is 0. `urls` has the URLs of all, `url` that of the first.
     - `handle_redirects`: every node answers itself, as with that setting of a cluster. Otherwise
       the nodes redirect to the `primary` with a 307, before they ask for credentials. While
       `primary` is None, as in an election, every node answers 503; its body is a guess.
@@ -102,9 +101,15 @@ class FakeCluster(Conditions, CrdbLinks):
     - `sync_delay`: seconds until a database is in sync with its sources (Replica Of) after the
       state machine that set them has ended; it is syncing from half of that time on.
 
+    - `speed`: seconds of the cluster's clock for each second of the event loop's clock. At 0 it
+      stands still, so that only `advance` and `advance_to` change the time.
+    - `starts_at`: the date that the clock shows at first, by default the present one.
+    - `seed`: with the same seed, the identifiers and tokens that the cluster gives out are the same
+      in the same order. By default they are random.
+
     These attributes may be set at any time: `username`, `password` and `name` (of the cluster),
     all of which a bootstrap sets, `primary`, `handle_redirects`, `basic`, `token_ttl`, `lateness`,
-    `availability_delay`, `sync_delay`, and
+    `availability_delay`, `sync_delay`, `speed`, and
 
     - `redirect_to`: a base URL, such as "https://10.0.0.7:9443", that redirects name in place of
       the primary's.
@@ -137,6 +142,9 @@ class FakeCluster(Conditions, CrdbLinks):
         bootstrapped: bool = True,
         availability_delay: float = 0.0,
         sync_delay: float = 0.0,
+        speed: float = 1.0,
+        starts_at: datetime | None = None,
+        seed: int | None = None,
     ) -> None:
         check_choice(Version, "version", version)
         if not token_ttl > 0:
@@ -148,6 +156,39 @@ class FakeCluster(Conditions, CrdbLinks):
             check_choice(Certificates, "tls", tls)
             self._tls = make_tls(tls, client_certificate=client_certificate)
         self.version: Version = version
+        self._clock = Clock(speed=speed, starts_at=starts_at)
+        context = None if self._tls is None else self._tls.context
+        self._nodes = NodeServers(nodes, port=port, app=self._app, tls=context)
+        self._begin = partial(
+            self._set_up,
+            username=username,
+            password=password,
+            handle_redirects=handle_redirects,
+            basic=basic,
+            token_ttl=token_ttl,
+            lateness=lateness,
+            bootstrapped=bootstrapped,
+            availability_delay=availability_delay,
+            sync_delay=sync_delay,
+            seed=seed,
+        )
+        self._begin()
+
+    def _set_up(
+        self,
+        *,
+        username: str,
+        password: str,
+        handle_redirects: bool,
+        basic: bool,
+        token_ttl: float,
+        lateness: float,
+        bootstrapped: bool,
+        availability_delay: float,
+        sync_delay: float,
+        seed: int | None,
+    ) -> None:
+        """Set the attributes that the cluster has at the beginning, and after a reset."""
         self.username = username
         self.password = password
         self.handle_redirects = handle_redirects
@@ -156,29 +197,30 @@ class FakeCluster(Conditions, CrdbLinks):
         self.name = CLUSTERS[0]
         self.redirect_to: str | None = None
         self.requests: list[SeenRequest] = []
-        self.allow_modules_upload = not is_since(version, "8.2")
+        self.allow_modules_upload = not is_since(self.version, "8.2")
         self.bare_node_actions = False
         self.bare_crdb_tasks = True
         self.not_cancellable: set[str] = set()
         self.actions: dict[str, FakeAction] = {}
-        has_v2 = is_since(version, _HAS_V2)
-        self._clock = Clock()
+        clock, identifiers, nodes = self._clock, Identifiers(seed), self._nodes
+        self._identifiers = identifiers
         self._planned_calls = PlannedCalls()
-        self._databases = DatabaseRegistry(self.actions, shows_transfers=has_v2)
+        self._databases = DatabaseRegistry(
+            clock, identifiers, self.actions, shows_transfers=is_since(self.version, _HAS_V2)
+        )
         self.lateness = lateness
-        self._modules = ModuleRegistry(self.actions)
-        self._crdbs = CrdbRegistry()
-        context = None if self._tls is None else self._tls.context
-        self._nodes = NodeServers(nodes, port=port, app=self._app, tls=context)
-        self._bootstraps = Bootstraps(self, self._nodes, bootstrapped=bootstrapped)
-        self._node_actions = NodeActionRegistry(self._nodes)
-        self._instances = InstanceRegistry(self, self._crdbs)
-        self._shards = ShardRegistry(self._databases, self._node_actions)
-        self._availability = Availability(self._databases)
+        self._modules = ModuleRegistry(clock, identifiers, self.actions)
+        self._crdbs = CrdbRegistry(clock, identifiers)
+        self._bootstraps = Bootstraps(self, clock, nodes, bootstrapped=bootstrapped)
+        self._node_actions = NodeActionRegistry(clock, identifiers, nodes)
+        self._instances = InstanceRegistry(clock, self, self._crdbs)
+        self._shards = ShardRegistry(clock, self._databases, self._node_actions)
+        self._availability = Availability(clock, self._databases)
         self.availability_delay = availability_delay
         self.sync_delay = sync_delay
         self._health = Health(
-            nodes=self._nodes,
+            clock,
+            nodes=nodes,
             node_actions=self._node_actions,
             databases=self._databases,
             shards=self._shards,
@@ -186,15 +228,15 @@ class FakeCluster(Conditions, CrdbLinks):
             actions=self.actions,
             crdbs=self._crdbs,
         )
-        self._authentication = Authentication(self, self._clock)
-        self._chaos = ChaosRunner(self._nodes, self.revoke_tokens)
+        self._authentication = Authentication(self, clock, identifiers)
+        self._chaos = ChaosRunner(clock, nodes, self.revoke_tokens)
         self._middleware = Middleware(
             self,
-            nodes=self._nodes,
+            nodes=nodes,
             authentication=self._authentication,
             chaos=self._chaos,
             states=self._bootstraps,
-            clock=self._clock,
+            clock=clock,
         )
 
     async def __aenter__(self) -> Self:
@@ -209,11 +251,72 @@ class FakeCluster(Conditions, CrdbLinks):
         traceback: TracebackType | None,
     ) -> None:
         try:
-            await self._node_actions.close()
-            await self._bootstraps.close()
-            await self._chaos.close()
+            await self._end_work()
         finally:
             await self._nodes.close()
+
+    async def _end_work(self) -> None:
+        """Cancel the work that tasks do. Raises the first error of one."""
+        await self._node_actions.close()
+        await self._bootstraps.close()
+        await self._chaos.close()
+
+    async def reset(self) -> None:
+        """Return to the beginning: nothing is left of what was done since, by requests or tests.
+
+        The nodes are started again at their ports; open connections are aborted. The clock shows
+        `starts_at` again, and the `seed` gives the same identifiers once more. Attributes have the
+        values that the arguments gave them; `requests` and `actions` are new.
+
+        Raises `OSError` if a port was taken.
+        """
+        self._nodes.check_open()
+        try:
+            await self._end_work()
+        finally:
+            await self._nodes.stop_all()
+            self._nodes.forget_changes()
+            self._begin()
+        self._clock.start()
+        await self._nodes.start_all()
+
+    @property
+    def now(self) -> float:
+        """Time of the cluster's clock in seconds; only differences of such times mean something."""
+        return self._clock.now()
+
+    @property
+    def date(self) -> datetime:
+        """Date of the cluster's clock, in UTC, inside `async with`."""
+        return self._clock.date
+
+    @property
+    def speed(self) -> float:
+        """Seconds of the cluster's clock for each second of the event loop's.
+
+        It may be set inside `async with`. Raises `ValueError` for less than 0.
+        """
+        return self._clock.speed
+
+    @speed.setter
+    def speed(self, speed: float) -> None:
+        self._clock.speed = speed
+
+    async def advance(self, seconds: float) -> None:
+        """Let the cluster's clock jump forward.
+
+        What is due on the way happens at its own time, in order, and has happened on return: a
+        node that is to restart has stopped and started. Raises `ValueError` for less than 0
+        seconds, and beyond the year 9999.
+        """
+        await self._clock.advance(seconds)
+
+    async def advance_to(self, date: datetime) -> None:
+        """Let the cluster's clock jump forward to a date, as `advance` does.
+
+        Raises `ValueError` for a date without a time zone, or in the past.
+        """
+        await self._clock.advance_to(date)
 
     @property
     def url(self) -> str:
@@ -283,7 +386,7 @@ class FakeCluster(Conditions, CrdbLinks):
         await self._nodes.start(node)
 
     async def restart_node(self, node: int, *, downtime: float = 30.0) -> None:
-        """Stop a node and start it again `downtime` seconds of the loop's time later.
+        """Stop a node and start it again `downtime` seconds of the cluster's clock later.
 
         Raises the errors of `stop_node` and `start_node`. If it is cancelled in between, the node
         stays stopped.
@@ -291,7 +394,7 @@ class FakeCluster(Conditions, CrdbLinks):
         if not downtime >= 0:
             raise ValueError("downtime is in seconds, 0 or more")
         await self.stop_node(node)
-        await asyncio.sleep(downtime)
+        await self._clock.sleep(downtime)
         await self.start_node(node)
 
     def plan_bootstrap(
@@ -308,8 +411,8 @@ class FakeCluster(Conditions, CrdbLinks):
     ) -> None:
         """Plan the next bootstrap of a node, or the one after those that are planned.
 
-        It takes `duration` seconds of the loop's time. Without a plan a bootstrap is as one with
-        the defaults. Times are in seconds, and fractions those of `duration`.
+        It takes `duration` seconds of the cluster's clock. Without a plan a bootstrap is as one
+        with the defaults. Times are in seconds, and fractions those of `duration`.
 
         - `error_code`: it ends in state "error", with that code, such as "repair_required", and
           with `error_details`; a documented code has details as documented by default.
@@ -386,13 +489,13 @@ class FakeCluster(Conditions, CrdbLinks):
             start_action,
             name,
             plan,
-            uid=uid or str(uuid.uuid4()),
+            uid=uid or self._identifiers.uuid(),
             kind=kind,
             bdb_uid=bdb_uid,
             node_uid=node_uid,
             shards=shards,
         )
-        action = start(now=inf if when_asked_for else loop_time())
+        action = start(now=inf if when_asked_for else self._clock.now())
         self.actions[action.uid] = action
         if when_asked_for:
             self._databases.waiting[action.uid] = lambda now: start(now=now)
@@ -644,10 +747,10 @@ class FakeCluster(Conditions, CrdbLinks):
         """Start random faults and changes of nodes, derived from a seed, and return them.
 
         The episodes depend on nothing but the arguments and the number of nodes, so that a failed
-        test can be repeated. They begin within `horizon` seconds of the loop's time, and each lasts
-        up to `longest` seconds. Episodes may overlap; of several that spoil an answer, the one that
-        began first takes effect, unless an injected fault hits the request. At the end of all
-        episodes every node runs that a restart has stopped, and there is a primary.
+        test can be repeated. They begin within `horizon` seconds of the cluster's clock, and each
+        lasts up to `longest` seconds. Episodes may overlap; of several that spoil an answer, the
+        one that began first takes effect, unless an injected fault hits the request. At the end of
+        all episodes every node runs that a restart has stopped, and there is a primary.
 
         Raises `ValueError` for times that are not more than 0. If a node cannot be started again,
         as its port was taken, that `OSError` is raised at the end of `async with`.
@@ -684,9 +787,9 @@ class FakeCluster(Conditions, CrdbLinks):
         BootstrapRoutes(self, self._bootstraps, clock, node=node).add_to(app)
         ActionRoutes(self.actions, databases, clock).add_to(app, v2=has_v2)
         DatabaseRoutes(databases, plans, clock, version=version).add_to(app)
-        DatabaseActionRoutes(databases, plans, version=version).add_to(app)
-        ShardRoutes(databases, node_actions, plans, version=version).add_to(app)
-        NodeActionRoutes(self, node_actions, plans).add_to(app)
+        DatabaseActionRoutes(databases, plans, clock, version=version).add_to(app)
+        ShardRoutes(databases, node_actions, plans, clock, version=version).add_to(app)
+        NodeActionRoutes(self, node_actions, plans, clock).add_to(app)
         ModuleRoutes(self, self._modules, plans, node=node).add_to(app)
         NodeRoutes(
             self, nodes, node_actions, health=self._health, shards=self._shards, clock=clock
@@ -696,6 +799,7 @@ class FakeCluster(Conditions, CrdbLinks):
         NodeCheckRoutes(self._health, nodes, node_actions, node=node).add_to(app)
         HealthReportRoutes(
             self,
+            clock,
             health=self._health,
             nodes=nodes,
             actions=node_actions,
@@ -705,7 +809,7 @@ class FakeCluster(Conditions, CrdbLinks):
             instances=self._instances,
         ).add_to(app)
         ClusterRoutes(self, databases, clock).add_to(app)
-        ClusterActionRoutes(self, nodes, node_actions, plans).add_to(app)
+        ClusterActionRoutes(self, nodes, node_actions, plans, clock).add_to(app)
         CrdbRoutes(self, self._crdbs, self._instances, plans, clock).add_to(
             app, upgrade=is_since(version, "8.0")
         )

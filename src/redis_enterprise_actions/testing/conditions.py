@@ -5,7 +5,6 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING
 
-from .clock import loop_time
 from .state.actions import check_choice
 from .state.availability import UNAVAILABLE, Flapping, Forced
 from .state.databases import SyncStatus
@@ -16,6 +15,7 @@ from .state.shards import DetailedShardStatus, ShardStatus
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from .clock import Clock
     from .state.availability import Availability
     from .state.databases import DatabaseRegistry
     from .state.health import Health
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 class Conditions:
     """The methods of `FakeCluster` about availability, shards, nodes and health."""
 
+    _clock: Clock
     _databases: DatabaseRegistry
     _node_actions: NodeActionRegistry
     _shards: ShardRegistry
@@ -77,13 +78,13 @@ class Conditions:
         """Let the availability of a database alternate from now on, in place of what was set.
 
         It is not affected for `up` seconds, then lost for `down` seconds, and so on, until the
-        loop's time `until`, or until `set_available`. Raises `ValueError` for times that are not
+        cluster's time `until`, or until `set_available`. Raises `ValueError` for times that are not
         more than 0.
         """
         if not (up > 0 and down > 0):
             raise ValueError("up and down are in seconds, more than 0")
         self._availability.changes[bdb_uid] = Flapping(
-            began_at=loop_time(), up=up, down=down, until=inf if until is None else until
+            began_at=self._clock.now(), up=up, down=down, until=inf if until is None else until
         )
 
     def set_lag(self, bdb_uid: int, milliseconds: float) -> None:

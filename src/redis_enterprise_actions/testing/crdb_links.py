@@ -5,12 +5,12 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING
 
-from .clock import loop_time
 from .state.actions import check_choice
 from .state.crdb_instances import ConfigurationStatus, LinkStatus
 
 
 if TYPE_CHECKING:
+    from .clock import Clock
     from .state.crdb_instances import CrdbInstance, InstanceRegistry
     from .state.crdbs import CrdbRegistry
 
@@ -23,6 +23,7 @@ class CrdbLinks:
     """
 
     name: str
+    _clock: Clock
     _crdbs: CrdbRegistry
     _instances: InstanceRegistry
 
@@ -52,7 +53,7 @@ class CrdbLinks:
         if not delay >= 0:
             raise ValueError("delay is in seconds, 0 or more")
         instance, peer = self._link(guid, other)
-        instance.links_up_at[peer] = loop_time() + delay
+        instance.links_up_at[peer] = self._clock.now() + delay
 
     def set_crdb_config(
         self,

@@ -48,10 +48,10 @@ def is_since(version: str, since: str) -> bool:
 class SeenRequest:
     """A request that the fake cluster received, and the status that it answered.
 
-    `time` is the loop's, in seconds; `path` is as sent, still quoted; `status` is None until the
-    answer, and for ever if the connection was closed without one; `node` is the receiving node.
-    `has_credentials` is True if it came with an Authorization header or a client's certificate.
-    Neither headers nor bodies are kept.
+    `time` is that of the cluster's clock, in seconds; `path` is as sent, still quoted; `status` is
+    None until the answer, and for ever if the connection was closed without one; `node` is the
+    receiving node. `has_credentials` is True if it came with an Authorization header or a client's
+    certificate. Neither headers nor bodies are kept.
     """
 
     time: float

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from redis_enterprise_actions.testing.clock import loop_time
 from redis_enterprise_actions.testing.server.requests import error_response
 
 from . import bodies
@@ -53,12 +52,12 @@ class ActionRoutes:
         if action.kind == "other":
             raise _not_found(request)
         body = bodies.task if action.kind == "task" else bodies.state_machine
-        return web.json_response(body(action, loop_time(), self._clock))
+        return web.json_response(body(action, self._clock.now(), self._clock))
 
     async def _v1_of_database(self, request: web.Request) -> web.Response:
         bdb_uid = self._databases.get(request.match_info["bdb_uid"]).uid
         return web.json_response([
-            bodies.state_machine(action, loop_time(), self._clock)
+            bodies.state_machine(action, self._clock.now(), self._clock)
             for action in self._listed()
             if action.kind == "state-machine" and action.bdb_uid == bdb_uid
         ])  # fmt: skip
@@ -67,14 +66,14 @@ class ActionRoutes:
         return text_response(self._array(self._listed(), bodies.v2))
 
     async def _v2_single(self, request: web.Request) -> web.Response:
-        return web.json_response(bodies.v2(self._find(request), loop_time(), self._clock))
+        return web.json_response(bodies.v2(self._find(request), self._clock.now(), self._clock))
 
     def _array(
         self,
         actions: list[FakeAction],
         body: Callable[[FakeAction, float, Clock], dict[str, object]],
     ) -> str:
-        now = loop_time()
+        now = self._clock.now()
         return json_array(
             self._texts.text((body, each.uid), each, now, partial(body, each, now, self._clock))
             for each in actions
@@ -85,7 +84,7 @@ class ActionRoutes:
 
         Those that have waited for a request begin.
         """
-        now = loop_time()
+        now = self._clock.now()
         for uid in list(self._databases.waiting):
             self._databases.asked_for(self._actions[uid])
         return [action for action in self._actions.values() if not action.has_vanished(now)]
@@ -93,7 +92,7 @@ class ActionRoutes:
     def _find(self, request: web.Request) -> FakeAction:
         """Return the action of a path; answer 404 if the cluster shows none."""
         action = self._actions.get(request.match_info["uid"])
-        if action is None or action.has_vanished(loop_time()):
+        if action is None or action.has_vanished(self._clock.now()):
             raise _not_found(request)
         return self._databases.asked_for(action)
 

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final, cast, get_args
 
 from aiohttp import web
 
-from redis_enterprise_actions.testing.clock import loop_time
 from redis_enterprise_actions.testing.server.requests import error_response, read_body
 from redis_enterprise_actions.testing.state.bootstrap import BootstrapAction, BootstrapRequest
 
@@ -50,7 +49,7 @@ class BootstrapRoutes:
     async def _status(self, _: web.Request) -> web.Response:
         info: dict[str, object] = {
             **installed_node(self._settings.version),
-            "uptime": int(loop_time() - self._clock.started_at),
+            "uptime": int(self._clock.now() - self._clock.started_at),
             "available_addrs": [
                 {
                     "address": address(self._node),

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
-from redis_enterprise_actions.testing.clock import loop_time
 from redis_enterprise_actions.testing.settings import is_since
 
 
@@ -61,7 +60,7 @@ class ClusterRoutes:
         return web.json_response(shown)
 
     async def _license(self, _: web.Request) -> web.Response:
-        now, began_at = loop_time(), self._clock.started_at
+        now, began_at = self._clock.now(), self._clock.started_at
         return web.json_response(
             {
                 "license": "",

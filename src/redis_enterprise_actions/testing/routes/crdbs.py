@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
-from redis_enterprise_actions.testing.clock import loop_time
 from redis_enterprise_actions.testing.server.requests import is_dry_run, query_number, read_object
 from redis_enterprise_actions.testing.state.crdbs import RESULT_TTL
 from redis_enterprise_actions.testing.state.databases import DATABASE_SECRET
@@ -83,7 +82,7 @@ class CrdbRoutes:
         body, result_ttl = await _read_body(request), _result_ttl(request)
         task = self._crdbs.find_task(request.headers.get("X-Task-ID"))
         if task is not None:
-            return _started(task, task.status(loop_time()))
+            return _started(task, task.status(self._clock.now()))
         dry = is_dry_run(request)
         guid = "" if dry else self._crdbs.add(None, str(body.get("name", "")))
         return self._start(request, "create_crdb", guid, result_ttl, dry=dry)
@@ -94,7 +93,7 @@ class CrdbRoutes:
         result_ttl = _result_ttl(request)
         task = self._crdbs.find_task(_task_id(request, operation))
         if task is not None:
-            return _started(task, task.status(loop_time()))
+            return _started(task, task.status(self._clock.now()))
         dry = request.path.endswith("/updates") and is_dry_run(request)
         return self._start(request, operation, self._guid(request), result_ttl, dry=dry)
 
@@ -112,16 +111,16 @@ class CrdbRoutes:
         return _started(task, "queued")
 
     async def _list_tasks(self, _: web.Request) -> web.Response:
-        now = loop_time()
+        now = self._clock.now()
         shown = [task.to_json(now, self._clock) for task in self._crdbs.running_tasks()]
         bare = self._settings.bare_crdb_tasks
         return web.json_response(shown if bare else {"crdb_tasks": shown})
 
     async def _single_task(self, request: web.Request) -> web.Response:
-        return web.json_response(self._task(request).to_json(loop_time(), self._clock))
+        return web.json_response(self._task(request).to_json(self._clock.now(), self._clock))
 
     async def _cancel_task(self, request: web.Request) -> web.Response:
-        task, now = self._task(request), loop_time()
+        task, now = self._task(request), self._clock.now()
         if now >= task.over_at:
             raise _problem(web.HTTPConflict, f"Task {task.id} has ended")
         if task.is_committing(now) and request.query.get("force", "").lower() != "true":

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
-from redis_enterprise_actions.testing.clock import loop_time
 from redis_enterprise_actions.testing.server.requests import (
     error_response,
     is_dry_run,
@@ -31,6 +30,7 @@ from .configurations import check, settable
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from redis_enterprise_actions.testing.clock import Clock
     from redis_enterprise_actions.testing.settings import Version
     from redis_enterprise_actions.testing.state.actions import PlannedCalls
     from redis_enterprise_actions.testing.state.databases import (
@@ -65,8 +65,14 @@ class DatabaseActionRoutes:
     """Routes of the actions on one database; `planned_calls` has the plans for their work."""
 
     def __init__(
-        self, databases: DatabaseRegistry, planned_calls: PlannedCalls, *, version: Version
+        self,
+        databases: DatabaseRegistry,
+        planned_calls: PlannedCalls,
+        clock: Clock,
+        *,
+        version: Version,
     ) -> None:
+        self._clock = clock
         self._databases = databases
         self._planned_calls = planned_calls
         self._version = version
@@ -90,13 +96,13 @@ class DatabaseActionRoutes:
         moves_shards: bool,  # noqa: FBT001 - see `_STATE_MACHINES`
         request: web.Request,
     ) -> web.Response:
-        body, now = await read_body(request), loop_time()
+        body, now = await read_body(request), self._clock.now()
         database = self._databases.get_idle(request.match_info["bdb_uid"])
         if name == "SMRecoverBDB" and not database.recoverable(now):
             raise error_response(409, "db_not_recoverable", "the database needs no recovery")
         changes = settable(without_query_parameters(body)) if action == "revamp" else {}
         check(database.config(now) | changes, taken_ports=())
-        shards = _shards_to_move(request, database) if moves_shards else ()
+        shards = _shards_to_move(request, database, self._clock.now()) if moves_shards else ()
         if is_dry_run(request):
             return web.json_response(_BLUEPRINT)
         plan = self._planned_calls.take(request)
@@ -105,7 +111,7 @@ class DatabaseActionRoutes:
         return web.json_response({"action_uid": started.uid})
 
     async def _recovery_plan(self, request: web.Request) -> web.Response:
-        database, now = self._databases.get(request.match_info["bdb_uid"]), loop_time()
+        database, now = self._databases.get(request.match_info["bdb_uid"]), self._clock.now()
         files = [
             {"filename": f"appendonly-{shard}.aof", "node_uid": "1", "shard_slots": "0-16383"}
             for shard in database.shards[:1]
@@ -118,7 +124,7 @@ class DatabaseActionRoutes:
     ) -> web.Response:
         body = await read_body(request)
         database = self._databases.get(request.match_info["bdb_uid"])
-        now = loop_time()
+        now = self._clock.now()
         if kind == "import" and not body.keys() <= _IMPORT_FIELDS:
             raise error_response(406, "invalid_attribute", "other attributes are not allowed")
         if not (body.get(required) or database.config(now).get(required)):
@@ -130,16 +136,16 @@ class DatabaseActionRoutes:
         return web.Response()
 
     async def _reset_transfers(self, kind: Transfer, request: web.Request) -> web.Response:
-        database, now = self._databases.get(request.match_info["bdb_uid"]), loop_time()
+        database, now = self._databases.get(request.match_info["bdb_uid"]), self._clock.now()
         if database.busy(now) or database.transfers[kind].running(now):
             raise busy()
         database.reset(kind, now)
         return web.Response()
 
 
-def _shards_to_move(request: web.Request, database: FakeDatabase) -> tuple[int, ...]:
+def _shards_to_move(request: web.Request, database: FakeDatabase, now: float) -> tuple[int, ...]:
     """Return the shards that a call moves: the primary of the only pair if it only fails over."""
     limit = query_number(request, "max_operations")
     if query_flag(request, "only_failovers"):
         return database.shards[:1][:limit]
-    return database.shard_list(loop_time())
+    return database.shard_list(now)

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final, cast
 
 from aiohttp import web
 
-from redis_enterprise_actions.testing.clock import loop_time
 from redis_enterprise_actions.testing.server.requests import (
     error_response,
     is_dry_run,
@@ -72,7 +71,7 @@ class DatabaseRoutes:
             app.router.add_post("/v1/modules/upgrade/bdb/{bdb_uid}", self._upgrade_modules)
 
     async def _list(self, request: web.Request) -> web.Response:
-        now, fields = loop_time(), request.query.get("fields")
+        now, fields = self._clock.now(), request.query.get("fields")
         return text_response(
             json_array(
                 self._texts.text(
@@ -104,7 +103,7 @@ class DatabaseRoutes:
         uid = cast("int", config.get("uid", self._databases.next_uid))
         if self._databases.find(uid):
             raise error_response(409, "uid_exists", f"there is a database {uid}")
-        database = FakeDatabase(uid=uid, made_with=settable(config), created_at=loop_time())
+        database = FakeDatabase(uid=uid, made_with=settable(config), created_at=self._clock.now())
         self._check(database, config)
         if is_dry_run(request):
             return web.json_response(self._to_json(database))
@@ -116,7 +115,7 @@ class DatabaseRoutes:
         config = without_query_parameters(await read_body(request, required=True))
         database = self._idle_database(request)
         self._check(database, config)
-        current = bodies.database(database, loop_time(), self._clock)
+        current = bodies.database(database, self._clock.now(), self._clock)
         changes = {
             name: value
             for name, value in config.items()
@@ -138,7 +137,7 @@ class DatabaseRoutes:
     async def _delete(self, request: web.Request) -> web.Response:
         await read_body(request)
         database = self._idle_database(request)
-        if database.status(loop_time()) != "active":
+        if database.status(self._clock.now()) != "active":
             raise error_response(409, "db_not_active", "the database is not active")
         if is_dry_run(request):
             return web.json_response(self._to_json(database))
@@ -161,7 +160,7 @@ class DatabaseRoutes:
         self._start(request, "SMUpgradeBDB", database)
         return web.json_response({
             "uid": database.uid,
-            "name": database.config(loop_time())["name"],
+            "name": database.config(self._clock.now())["name"],
             "module_id": module["new_module"],
             "module_name": module.get("module_name", ""),
         })  # fmt: skip
@@ -181,13 +180,13 @@ class DatabaseRoutes:
     def _check(self, database: FakeDatabase, changes: Mapping[str, object]) -> None:
         """Answer 406 to a configuration that no database can have."""
         taken_ports = self._databases.taken_ports(but=database.uid) if "port" in changes else ()
-        check(database.config(loop_time()) | dict(changes), taken_ports=taken_ports)
+        check(database.config(self._clock.now()) | dict(changes), taken_ports=taken_ports)
 
     def _idle_database(self, request: web.Request) -> FakeDatabase:
         return self._databases.get_idle(request.match_info["bdb_uid"])
 
     def _to_json(self, database: FakeDatabase) -> dict[str, object]:
-        now = loop_time()
+        now = self._clock.now()
         shown = bodies.database(database, now, self._clock)
         return shown | replica_fields(database, now, self._databases.sync_delay)
 

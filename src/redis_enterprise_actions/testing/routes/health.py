@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from redis_enterprise_actions.testing.clock import loop_time
 from redis_enterprise_actions.testing.settings import is_since
 
 
 if TYPE_CHECKING:
+    from redis_enterprise_actions.testing.clock import Clock
     from redis_enterprise_actions.testing.server.nodes import NodeServers
     from redis_enterprise_actions.testing.settings import ClusterSettings
     from redis_enterprise_actions.testing.state.availability import Availability
@@ -78,6 +78,7 @@ class HealthReportRoutes:
     def __init__(
         self,
         settings: ClusterSettings,
+        clock: Clock,
         *,
         health: Health,
         nodes: NodeServers,
@@ -95,6 +96,7 @@ class HealthReportRoutes:
         self._availability = availability
         self._instances = instances
         self._settings = settings
+        self._clock = clock
 
     def add_to(self, app: web.Application) -> None:
         if is_since(self._settings.version, "8.0.16"):
@@ -136,7 +138,7 @@ class HealthReportRoutes:
         }
 
     def _info(self, database: FakeDatabase) -> dict[str, object]:
-        now = loop_time()
+        now = self._clock.now()
         detailed, shards = database.status(now), self._shards.of(database)
         all_ok = all(shard.is_ok for shard in shards)
         status = "active" if detailed == "active" and all_ok else "warning"
@@ -149,7 +151,7 @@ class HealthReportRoutes:
         }
 
     async def _database(self, request: web.Request) -> web.Response:
-        database, now = self._databases.get_shown(request.match_info["bdb_uid"]), loop_time()
+        database, now = self._databases.get_shown(request.match_info["bdb_uid"]), self._clock.now()
         error, running = self._availability.error(database.uid), database.running(now)
         availability = "up" if error is None else "down"
         name = f"redis-{database.endpoint_port(now)}.{self._settings.name}"

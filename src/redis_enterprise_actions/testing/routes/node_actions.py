@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Final, cast, get_args
 
 from aiohttp import web
 
-from redis_enterprise_actions.testing.clock import loop_time
 from redis_enterprise_actions.testing.server.requests import error_response, parse_uid, read_body
 from redis_enterprise_actions.testing.settings import is_since
 from redis_enterprise_actions.testing.state.node_actions import ClusterActionName, NodeActionName
@@ -23,6 +22,7 @@ from .nodes import member_uid
 
 
 if TYPE_CHECKING:
+    from redis_enterprise_actions.testing.clock import Clock
     from redis_enterprise_actions.testing.server.nodes import NodeServers
     from redis_enterprise_actions.testing.settings import ClusterSettings
     from redis_enterprise_actions.testing.state.actions import PlannedCalls
@@ -39,8 +39,13 @@ class NodeActionRoutes:
     """Routes of the actions on nodes; `planned_calls` has the plans for those they start."""
 
     def __init__(
-        self, settings: ClusterSettings, actions: NodeActionRegistry, planned_calls: PlannedCalls
+        self,
+        settings: ClusterSettings,
+        actions: NodeActionRegistry,
+        planned_calls: PlannedCalls,
+        clock: Clock,
     ) -> None:
+        self._clock = clock
         self._settings = settings
         self._actions = actions
         self._planned_calls = planned_calls
@@ -55,24 +60,24 @@ class NodeActionRoutes:
 
     async def _list_all(self, _: web.Request) -> web.Response:
         runs = self._actions.list_runs(lateness=self._settings.lateness)
-        entries = [_entry(run) for run in runs if run.node_uid is not None]
+        entries = [_entry(run, self._clock.now()) for run in runs if run.node_uid is not None]
         bare = self._settings.bare_node_actions
         return web.json_response(entries if bare else {"actions": entries})
 
     async def _list_of_node(self, request: web.Request) -> web.Response:
         uid = parse_uid(request.match_info["node"])
         runs = self._actions.list_runs(lateness=self._settings.lateness)
-        entries = [_entry(run) for run in runs if uid and run.node_uid == uid]
+        entries = [_entry(run, self._clock.now()) for run in runs if uid and run.node_uid == uid]
         if not entries:
             member_uid(request, self._actions)
         return web.json_response({"actions": entries})
 
     async def _single(self, request: web.Request) -> web.Response:
-        run, now = self._run(request, lateness=self._settings.lateness), loop_time()
+        run, now = self._run(request, lateness=self._settings.lateness), self._clock.now()
         body: dict[str, object] = {"status": run.status(now), "task_id": run.work.uid}
         if run.work.progress in _SHOWN_PROGRESS:
             body["progress"] = run.percent(now)
-        return web.json_response(body | _error_fields(run))
+        return web.json_response(body | _error_fields(run, now))
 
     async def _start(self, request: web.Request) -> web.Response:
         await read_body(request, required=True)
@@ -88,8 +93,8 @@ class NodeActionRoutes:
     async def _cancel(self, request: web.Request) -> web.Response:
         """Cancel a run, or remove the result of one that has ended."""
         run = self._run(request)
-        if not run.is_unfinished(loop_time()):
-            self._actions.forget(run.node_uid, run.action, at=loop_time())
+        if not run.is_unfinished(self._clock.now()):
+            self._actions.forget(run.node_uid, run.action, at=self._clock.now())
         elif run.action in self._settings.not_cancellable:
             description = f"Action {run.action} cannot be cancelled"
             raise error_response(409, "action_not_cancellable", description)
@@ -116,7 +121,9 @@ class ClusterActionRoutes:
         nodes: NodeServers,
         actions: NodeActionRegistry,
         planned_calls: PlannedCalls,
+        clock: Clock,
     ) -> None:
+        self._clock = clock
         self._settings = settings
         self._nodes = nodes
         self._actions = actions
@@ -130,7 +137,7 @@ class ClusterActionRoutes:
 
     async def _list(self, _: web.Request) -> web.Response:
         runs = self._actions.list_runs(lateness=self._settings.lateness)
-        entries = [_entry(run) for run in runs if run.node_uid is None]
+        entries = [_entry(run, self._clock.now()) for run in runs if run.node_uid is None]
         return web.json_response({"actions": entries})
 
     async def _single(self, request: web.Request) -> web.Response:
@@ -138,7 +145,7 @@ class ClusterActionRoutes:
         run = self._actions.find(None, action, lateness=self._settings.lateness)
         if run is None:
             raise _not_found(action)
-        return web.json_response(_entry(run))
+        return web.json_response(_entry(run, self._clock.now()))
 
     async def _start(self, request: web.Request) -> web.Response:
         body, action = await read_body(request, required=True), request.match_info["action"]
@@ -163,19 +170,18 @@ class ClusterActionRoutes:
         raise _not_found(request.match_info["action"])
 
 
-def _entry(run: NodeActionRun) -> dict[str, object]:
+def _entry(run: NodeActionRun, now: float) -> dict[str, object]:
     """Return a run as lists show it: without its task_id."""
-    now = loop_time()
     entry: dict[str, object] = {"name": run.work.name, "status": run.status(now)}
     if run.node_uid is not None:
         entry["node_uid"] = str(run.node_uid)
     if run.percent(now) is not None:
         entry["progress"] = run.percent(now)
-    return entry | _error_fields(run)
+    return entry | _error_fields(run, now)
 
 
-def _error_fields(run: NodeActionRun) -> dict[str, object]:
-    if run.status(loop_time()) != "failed":
+def _error_fields(run: NodeActionRun, now: float) -> dict[str, object]:
+    if run.status(now) != "failed":
         return {}
     return {"error_code": run.work.error_code, "error_message": run.work.error}
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
-from redis_enterprise_actions.testing.clock import loop_time
 from redis_enterprise_actions.testing.server.nodes import inside_address
 from redis_enterprise_actions.testing.server.requests import error_response, parse_uid
 
@@ -106,7 +105,7 @@ class NodeRoutes:
             "flash_shard_count": 0,
             "shard_list": shards,
             "software_version": self._build,
-            "uptime": int(loop_time() - self._clock.started_at),
+            "uptime": int(self._clock.now() - self._clock.started_at),
             **_HARDWARE,
             **_INSTALLED,
         }

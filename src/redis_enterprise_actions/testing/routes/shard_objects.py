@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from redis_enterprise_actions.testing.clock import loop_time
-
 
 if TYPE_CHECKING:
     from redis_enterprise_actions.testing.clock import Clock
@@ -55,5 +53,5 @@ class ShardObjectRoutes:
             "detailed_status": shard.detailed_status,
             "assigned_slots": "0-16383",
             "loading": {"status": "idle"},
-            "report_timestamp": self._clock.iso_time(loop_time()),
+            "report_timestamp": self._clock.iso_time(self._clock.now()),
         }

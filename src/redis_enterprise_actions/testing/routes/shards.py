@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Final, cast
 
 from aiohttp import web
 
-from redis_enterprise_actions.testing.clock import loop_time
 from redis_enterprise_actions.testing.server.requests import error_response, read_body
 from redis_enterprise_actions.testing.settings import is_since
 from redis_enterprise_actions.testing.state.databases import busy
@@ -25,6 +24,7 @@ from .nodes import find_member
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from redis_enterprise_actions.testing.clock import Clock
     from redis_enterprise_actions.testing.settings import Version
     from redis_enterprise_actions.testing.state.actions import PlannedCalls
     from redis_enterprise_actions.testing.state.databases import DatabaseRegistry, FakeDatabase
@@ -45,9 +45,11 @@ class ShardRoutes:
         databases: DatabaseRegistry,
         nodes: NodeActionRegistry,
         planned_calls: PlannedCalls,
+        clock: Clock,
         *,
         version: Version,
     ) -> None:
+        self._clock = clock
         self._databases = databases
         self._nodes = nodes
         self._planned_calls = planned_calls
@@ -70,7 +72,7 @@ class ShardRoutes:
             _check_failover(moved)
         else:
             self._check_target(body)
-        if any(database.busy(loop_time()) for database in moved.values()):
+        if any(database.busy(self._clock.now()) for database in moved.values()):
             raise busy()
         if body.get("dry_run") is True:
             return web.Response()

@@ -9,12 +9,9 @@ from __future__ import annotations
 import base64
 import hmac
 import json
-import secrets
 from typing import TYPE_CHECKING, Final, cast
 
 from aiohttp import web
-
-from redis_enterprise_actions.testing.clock import loop_time
 
 from .requests import error_response
 
@@ -23,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from redis_enterprise_actions.testing.clock import Clock
+    from redis_enterprise_actions.testing.identifiers import Identifiers
     from redis_enterprise_actions.testing.settings import ClusterSettings
 
 
@@ -40,10 +38,11 @@ _HEADER: Final = {"alg": "HS256", "typ": "JWT"}
 class Authentication:
     """Check of credentials, and the tokens that were issued."""
 
-    def __init__(self, settings: ClusterSettings, clock: Clock) -> None:
+    def __init__(self, settings: ClusterSettings, clock: Clock, identifiers: Identifiers) -> None:
         self._settings = settings
+        self._identifiers = identifiers
         self._clock = clock
-        self._expiries: dict[str, float] = {}  # by token, in the loop's time
+        self._expiries: dict[str, float] = {}  # by token, in the time of the clock
 
     def add_to(self, app: web.Application) -> None:
         app.router.add_post(_AUTHORIZE, self._authorize)
@@ -87,15 +86,15 @@ class Authentication:
         if "ttl" in body and not (type(ttl) is int and 1 <= ttl <= _MAX_TTL):
             raise error_response(400, "invalid_ttl", f"ttl is an integer, 1 to {_MAX_TTL}")
         assert isinstance(ttl, int | float)
-        issued = self._clock.unix_time(loop_time())
-        payload = {"iat": issued, "exp": int(issued + ttl), "jti": secrets.token_hex(8)}
-        token = f"{_encode(_HEADER)}.{_encode(payload)}.{TOKEN_MARK}{secrets.token_hex(16)}"
-        self._expiries[token] = loop_time() + ttl
+        issued = self._clock.unix_time(self._clock.now())
+        payload = {"iat": issued, "exp": int(issued + ttl), "jti": self._identifiers.hex(16)}
+        token = f"{_encode(_HEADER)}.{_encode(payload)}.{TOKEN_MARK}{self._identifiers.hex(32)}"
+        self._expiries[token] = self._clock.now() + ttl
         return web.json_response({"access_token": token})
 
     def _has_token(self, request: web.Request) -> bool:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        now = loop_time()
+        now = self._clock.now()
         return scheme in _SCHEMES and now < self._expiries.get(token, now)
 
     def _has_password(self, request: web.Request) -> bool:

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from math import isfinite
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypeVar, get_args
 
-from redis_enterprise_actions.testing.clock import loop_time
-
 from .faults import NO_ROUTE, Fault
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from redis_enterprise_actions.testing.clock import Clock
 
     from .nodes import NodeServers
 
@@ -152,19 +152,20 @@ def _pick(rng: random.Random, options: Sequence[_T]) -> _T:
 class ChaosRunner:
     """Episodes of one cluster; each call of `run` has a task, until `close`."""
 
-    def __init__(self, nodes: NodeServers, revoke_tokens: Callable[[], None]) -> None:
+    def __init__(self, clock: Clock, nodes: NodeServers, revoke_tokens: Callable[[], None]) -> None:
+        self._clock = clock
         self._nodes = nodes
         self._revoke_tokens = revoke_tokens
-        self._episodes: list[ChaosEpisode] = []  # the oldest first, in the loop's time
+        self._episodes: list[ChaosEpisode] = []  # the oldest first, in the time of the clock
         self._elections = 0  # number of those that have not ended
         self._tasks: list[asyncio.Task[None]] = []
 
     def run(self, episodes: Sequence[ChaosEpisode]) -> None:
         """Start episodes, whose times count from now."""
-        now = loop_time()
+        now = self._clock.now()
         dated = [replace(each, begins=now + each.begins, ends=now + each.ends) for each in episodes]
         self._episodes = sorted([*self._episodes, *dated], key=lambda each: each.begins)
-        self._tasks.append(asyncio.create_task(self._change_nodes(dated)))
+        self._tasks.append(self._clock.start_task(self._change_nodes(dated)))
 
     def fault(self, method: str, path: str, node: int) -> Fault | None:
         """Return the fault of the oldest episode that spoils the answer to a request now."""
@@ -193,7 +194,7 @@ class ChaosRunner:
         return any(episode.kind == "inner_redirect" for episode in self._ongoing())
 
     def _ongoing(self) -> Iterator[ChaosEpisode]:
-        now = loop_time()
+        now = self._clock.now()
         return (each for each in self._episodes if each.begins <= now < each.ends)
 
     def stop(self) -> None:
@@ -218,7 +219,7 @@ class ChaosRunner:
         moments = [(each.begins, True, each) for each in episodes]
         moments += [(each.ends, False, each) for each in episodes]
         for at, begins, episode in sorted(moments, key=lambda moment: moment[:2]):
-            await asyncio.sleep(at - loop_time())
+            await self._clock.sleep_until(at)
             if episode.kind == "restart" and begins:
                 running = self._nodes.running
                 if episode.node in running and len(running) > 1:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from aiohttp import web
 
-from redis_enterprise_actions.testing.clock import loop_time
 from redis_enterprise_actions.testing.settings import SeenRequest
 
 from .faults import Fault, disconnect, next_fault, send_half, spoil
@@ -89,7 +88,7 @@ class Middleware:
             disconnect(request)
             return None
         seen = SeenRequest(
-            time=loop_time(),
+            time=self._clock.now(),
             method=request.method,
             path=request.raw_path,
             node=node,
@@ -112,7 +111,7 @@ class Middleware:
             return await self._answer(node, request, handler)
         if fault.hang:
             await asyncio.get_running_loop().create_future()  # cancelled when the client leaves
-        await asyncio.sleep(fault.delay)
+        await self._clock.sleep(fault.delay)
         if fault.drop:
             disconnect(request)
             return None

@@ -128,7 +128,7 @@ class NodeServers:
         if count < 1:
             raise ValueError("a cluster has 1 node or more")
         self._nodes = [
-            NodeServer(number, port=port if number == 1 else 0, app=app, tls=tls)
+            NodeServer(number, port=port + number - 1 if port else 0, app=app, tls=tls)
             for number in range(1, count + 1)
         ]
         self.gone: set[int] = set()
@@ -183,8 +183,7 @@ class NodeServers:
 
     async def open(self) -> None:
         try:
-            for node in self._nodes:
-                await node.start()
+            await self.start_all()
         except BaseException:
             await self.close()
             raise
@@ -192,11 +191,25 @@ class NodeServers:
 
     async def close(self) -> None:
         self._open = False
+        await self.stop_all()
+        for node in self._nodes:
+            node.reset()
+
+    async def start_all(self) -> None:
+        for node in self._nodes:
+            await node.start()
+
+    async def stop_all(self) -> None:
         for node in self._nodes:
             node.is_running = False  # at once, so that requests until it has stopped are cut
         for node in self._nodes:
             await node.stop()
-            node.reset()
+
+    def forget_changes(self) -> None:
+        """Make all nodes members again, and the first one the primary."""
+        self.gone.clear()
+        self.outside.clear()
+        self._primary = 1
 
     async def start(self, number: int) -> None:
         """Start a stopped node, as the primary if there is none."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
@@ -60,7 +59,7 @@ def check_choice(choices: object, name: str, value: object) -> None:
 class Plan:
     """Course and outcome of one piece of work on the fake cluster.
 
-    The work is queued for `queued` seconds, then runs for `duration` seconds of the loop's time.
+    The work is queued for `queued` seconds of the cluster's clock, then runs for `duration`.
 
     - `progress`: "steps" rises with the steps of the state machine, "linear" with time;
       "stalling" stops at 60 %; "none" reports none.
@@ -95,7 +94,7 @@ class FakeAction:
     """An action that the fake cluster runs, from which its answers are made.
 
     The action is queued at `began_at`, runs from `runs_at` on and ends at `ends_at` (`inf` if
-    never), in the loop's time.
+    never), by the cluster's clock.
     """
 
     uid: str
@@ -167,7 +166,7 @@ class FakeAction:
         return steps[min(int(self._share(now) * len(steps) + _EPSILON), len(steps) - 1)]
 
     def moved_at(self, now: float) -> float:
-        """Return the time of the last change of progress, in the loop's time."""
+        """Return the time of the last change of progress, by the cluster's clock."""
         return min(now, self.runs_at + self._shown_share(now) * self.duration)
 
     @property
@@ -204,8 +203,8 @@ def start_action(
     name: str,
     plan: Plan,
     *,
+    uid: str,
     now: float,
-    uid: str | None = None,
     kind: Kind | None = None,
     bdb_uid: int | None = None,
     node_uid: int | None = None,
@@ -221,7 +220,7 @@ def start_action(
         raise ValueError(f"a {kind} cannot be {outcome}: its family has no such status")
     runs_at = now + plan.queued
     return FakeAction(
-        uid=uid or str(uuid.uuid4()),
+        uid=uid,
         name=name,
         kind=kind,
         outcome=outcome,

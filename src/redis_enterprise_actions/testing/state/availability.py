@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, Final
 
-from redis_enterprise_actions.testing.clock import loop_time
-
 
 if TYPE_CHECKING:
+    from redis_enterprise_actions.testing.clock import Clock
+
     from .databases import DatabaseRegistry, FakeDatabase
 
 UNAVAILABLE: Final = "bdb_endpoint_unavailable"  # error code
@@ -51,7 +51,8 @@ class Availability:
     milliseconds, both by the uid of a database that exists, or will.
     """
 
-    def __init__(self, databases: DatabaseRegistry) -> None:
+    def __init__(self, clock: Clock, databases: DatabaseRegistry) -> None:
+        self._clock = clock
         self.delay = 0.0
         self.changes: dict[int, Forced | Flapping] = {}
         self.lags: dict[int, float] = {}
@@ -59,7 +60,7 @@ class Availability:
 
     def error(self, uid: int) -> str | None:
         """Return the error code of an unavailable or missing database, or None if available."""
-        now, database, change = loop_time(), self._databases.find(uid), self.changes.get(uid)
+        now, database, change = self._clock.now(), self._databases.find(uid), self.changes.get(uid)
         if database is None:
             return UNAVAILABLE
         if isinstance(change, Forced):

@@ -13,14 +13,13 @@ from dataclasses import dataclass, field
 from math import inf, isfinite
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from redis_enterprise_actions.testing.clock import loop_time
-
 from .actions import check_choice
 
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from redis_enterprise_actions.testing.clock import Clock
     from redis_enterprise_actions.testing.server.nodes import NodeServers
     from redis_enterprise_actions.testing.settings import ClusterSettings
 
@@ -134,7 +133,7 @@ class BootstrapRequest:
 
 @dataclass(kw_only=True, slots=True)
 class BootstrapRun:
-    """One bootstrap of a node, in the loop's time."""
+    """One bootstrap of a node, in the time of the cluster's clock."""
 
     request: BootstrapRequest
     plan: BootstrapPlan
@@ -166,8 +165,14 @@ class Bootstraps:
     """The last bootstrap of each node; tasks of the loop make its changes."""
 
     def __init__(
-        self, settings: ClusterSettings, nodes: NodeServers, *, bootstrapped: bool
+        self,
+        settings: ClusterSettings,
+        clock: Clock,
+        nodes: NodeServers,
+        *,
+        bootstrapped: bool,
     ) -> None:
+        self._clock = clock
         self._settings = settings
         self._nodes = nodes
         self._plans: dict[int, list[BootstrapPlan]] = {}  # by node, the oldest first
@@ -187,7 +192,7 @@ class Bootstraps:
         run = self.find(node)
         if run is None:
             return "idle" if node in self._nodes.outside else "completed"
-        return run.state(loop_time())
+        return run.state(self._clock.now())
 
     def plan(self, node: int, plan: BootstrapPlan) -> None:
         """Plan the next bootstrap of a node that has no plan yet.
@@ -203,13 +208,13 @@ class Bootstraps:
         """Start a bootstrap, which goes as planned."""
         plans = self._plans.get(node)
         plan = plans.pop(0) if plans else BootstrapPlan()
-        run = BootstrapRun(request=request, plan=plan, began_at=loop_time())
+        run = BootstrapRun(request=request, plan=plan, began_at=self._clock.now())
         self._runs[node] = run
-        self._tasks.append(asyncio.create_task(self._run(node, run)))
+        self._tasks.append(self._clock.start_task(self._run(node, run)))
         for fraction, seconds, *statuses in plan.downtime:
             if not statuses:
                 at = run.began_at + fraction * plan.duration
-                self._tasks.append(asyncio.create_task(self._restart(node, at, seconds)))
+                self._tasks.append(self._clock.start_task(self._restart(node, at, seconds)))
 
     def demands_credentials(self, node: int) -> bool:
         """Return True if a node is in an active cluster, or about to be."""
@@ -220,11 +225,11 @@ class Bootstraps:
     def gateway_status(self, node: int) -> int | None:
         """Return the status that the gateway of a node answers while its services restart."""
         run = self._runs.get(node)
-        return None if run is None else run.gateway_status(loop_time())
+        return None if run is None else run.gateway_status(self._clock.now())
 
     def is_settling(self) -> bool:
         """Return True if a bootstrap has completed so recently that databases are refused."""
-        return loop_time() < self._settles_until
+        return self._clock.now() < self._settles_until
 
     async def close(self) -> None:
         """Cancel all bootstraps and downtimes. Raises the first error of a task."""
@@ -240,7 +245,7 @@ class Bootstraps:
         if plan.stays in {"idle", "initiated"}:
             return
         demanded_at = run.began_at + plan.demands_credentials_at * plan.duration
-        await asyncio.sleep(demanded_at - loop_time())
+        await self._clock.sleep_until(demanded_at)
         error = plan.error or self._find_error(node, run.request)
         if error is None:
             run.demands_credentials = True
@@ -249,14 +254,14 @@ class Bootstraps:
                 self._settings.password = run.request.password
         if plan.stays is not None:
             return
-        await asyncio.sleep(run.began_at + plan.duration - loop_time())
-        run.error, run.ended_at = error, loop_time()
+        await self._clock.sleep_until(run.began_at + plan.duration)
+        run.error, run.ended_at = error, self._clock.now()
         if error is None:
             self._complete(node, run)
 
     def _complete(self, node: int, run: BootstrapRun) -> None:
         self._nodes.outside.discard(node)
-        self._settles_until = max(self._settles_until, loop_time() + run.plan.settles)
+        self._settles_until = max(self._settles_until, self._clock.now() + run.plan.settles)
         if run.request.action != "join_cluster":
             self._nodes.primary = node
             self._settings.name = run.request.name or self._settings.name
@@ -277,11 +282,11 @@ class Bootstraps:
 
     async def _restart(self, node: int, at: float, seconds: float) -> None:
         """Stop a node's server for a while, unless it is stopped already."""
-        await asyncio.sleep(at - loop_time())
+        await self._clock.sleep_until(at)
         if node not in self._nodes.running:
             return
         await self._nodes.stop(node)
-        await asyncio.sleep(seconds)
+        await self._clock.sleep(seconds)
         if node not in self._nodes.running:
             await self._nodes.start(node)
 

@@ -15,12 +15,12 @@ from itertools import count
 from math import inf
 from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias
 
-from redis_enterprise_actions.testing.clock import loop_time
-
 from .crdbs import CLUSTERS
 
 
 if TYPE_CHECKING:
+    from redis_enterprise_actions.testing.clock import Clock
+
     from .crdbs import CrdbRegistry
 
 ConfigurationStatus: TypeAlias = Literal[
@@ -51,11 +51,14 @@ class CrdbInstance:
     """Instance of a CRDB on one cluster, as that cluster sees it.
 
     `group` has all instances, in the order of their ids; `links_up_at` has, by each other one, the
-    loop's time from which the replication link to it is up; `errors` has the connection errors.
+    cluster's time from which the replication link to it is up; `errors` has the connection errors.
     `bdb_uid` is the uid of the local database, if that is known.
     """
 
-    def __init__(self, guid: str, name: str, cluster: NamedCluster | _ImaginaryCluster) -> None:
+    def __init__(
+        self, guid: str, name: str, cluster: NamedCluster | _ImaginaryCluster, clock: Clock
+    ) -> None:
+        self._clock = clock
         self.guid = guid
         self.name = name
         self.cluster = cluster
@@ -94,7 +97,7 @@ class CrdbInstance:
             self.active_version = version
 
     def link_status(self, peer: CrdbInstance) -> LinkStatus:
-        return "up" if loop_time() >= self.links_up_at[peer] else "down"
+        return "up" if self._clock.now() >= self.links_up_at[peer] else "down"
 
     @property
     def has_links_up(self) -> bool:
@@ -173,7 +176,8 @@ class CrdbInstance:
 class InstanceRegistry:
     """Registry of the instances of a cluster, by the guid of their CRDB."""
 
-    def __init__(self, cluster: NamedCluster, crdbs: CrdbRegistry) -> None:
+    def __init__(self, clock: Clock, cluster: NamedCluster, crdbs: CrdbRegistry) -> None:
+        self._clock = clock
         self._cluster = cluster
         self._crdbs = crdbs
         self._instances: dict[str, CrdbInstance] = {}
@@ -183,9 +187,12 @@ class InstanceRegistry:
         if guid not in self._crdbs.guids():
             raise ValueError(f"there is no CRDB {guid}")
         if guid not in self._instances:
-            self._instances[guid] = CrdbInstance(guid, self._crdbs.name(guid), self._cluster)
-            elsewhere = CrdbInstance(guid, self._crdbs.name(guid), _ImaginaryCluster(self._cluster))
-            _join([self._instances[guid]], [elsewhere], up_at=-inf)
+            own, elsewhere = (
+                CrdbInstance(guid, self._crdbs.name(guid), cluster, self._clock)
+                for cluster in (self._cluster, _ImaginaryCluster(self._cluster))
+            )
+            self._instances[guid] = own
+            _join([own], [elsewhere], up_at=-inf)
         return self._instances[guid]
 
     def of_database(self, bdb_uid: int) -> CrdbInstance | None:

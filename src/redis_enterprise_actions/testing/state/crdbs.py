@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, Final
-
-from redis_enterprise_actions.testing.clock import loop_time
 
 from .actions import SUCCESSES
 
 
 if TYPE_CHECKING:
     from redis_enterprise_actions.testing.clock import Clock
+    from redis_enterprise_actions.testing.identifiers import Identifiers
 
     from .actions import Outcome, Plan
 
@@ -30,7 +28,7 @@ class FakeCrdbTask:
     """A task on a CRDB, from which the fake cluster's answers are made.
 
     The task is queued at `began_at`, runs from `runs_at` on and ends at `ends_at` (`inf` if
-    never), in the loop's time, unless it was cancelled at `cancelled_at`. The cluster keeps its
+    never), by the cluster's clock, unless it was cancelled at `cancelled_at`. The cluster keeps its
     result for `result_ttl` seconds. A `dry` run changes nothing. `guid` is empty for a dry run of
     a creation.
     """
@@ -50,7 +48,7 @@ class FakeCrdbTask:
 
     @property
     def over_at(self) -> float:
-        """End of the task as its status shows it, in the loop's time."""
+        """End of the task as its status shows it, by the cluster's clock."""
         if self.cancelled_at < inf:
             return self.cancelled_at + _CANCELLING
         return inf if self.outcome == "stuck" else self.ends_at
@@ -116,14 +114,16 @@ class FakeCrdbTask:
 class CrdbRegistry:
     """Registry of the CRDBs of a cluster, and of the latest task of each id (`tasks`)."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock, identifiers: Identifiers) -> None:
+        self._clock = clock
+        self._identifiers = identifiers
         self.tasks: dict[str, FakeCrdbTask] = {}
         self._all_tasks: list[FakeCrdbTask] = []  # the oldest first
         self._names: dict[str, str] = {}  # by guid, those of deleted CRDBs, too
 
     def add(self, guid: str | None, name: str) -> str:
         """Add a CRDB and return its guid. Raises `ValueError` if there is, or was, one of it."""
-        guid = guid or str(uuid.uuid4())
+        guid = guid or self._identifiers.uuid()
         if guid in self._names:
             raise ValueError(f"there is, or was, a CRDB {guid}")
         self._names[guid] = name
@@ -140,10 +140,10 @@ class CrdbRegistry:
         dry: bool = False,
     ) -> FakeCrdbTask:
         """Start a task on a CRDB, which goes as planned; a `dry` run changes nothing."""
-        began_at = loop_time()
+        began_at = self._clock.now()
         runs_at = began_at + plan.queued
         task = FakeCrdbTask(
-            id=task_id or str(uuid.uuid4()),
+            id=task_id or self._identifiers.uuid(),
             operation=operation,
             guid=guid,
             outcome=plan.outcome or "completed",
@@ -162,11 +162,11 @@ class CrdbRegistry:
     def find_task(self, task_id: str | None) -> FakeCrdbTask | None:
         """Return the task of an id, or None if the cluster has none."""
         task = self.tasks.get(task_id or "")
-        return task if task is not None and task.is_known(loop_time()) else None
+        return task if task is not None and task.is_known(self._clock.now()) else None
 
     def running_tasks(self) -> list[FakeCrdbTask]:
         """Return the tasks that have not ended."""
-        at = loop_time()
+        at = self._clock.now()
         return [task for task in self.tasks.values() if at < task.over_at]
 
     def has_had(self, guid: str) -> bool:
@@ -178,7 +178,7 @@ class CrdbRegistry:
 
     def guids(self) -> list[str]:
         """Return the guids of the CRDBs that exist: whose creation is done, and no deletion."""
-        at = loop_time()
+        at = self._clock.now()
         tasks = [task for task in self._all_tasks if not task.dry]
         created = {task.guid for task in tasks if task.operation == "create_crdb"}
         done = {(task.operation, task.guid) for task in tasks if task.has_succeeded(at)}

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
-from redis_enterprise_actions.testing.clock import loop_time
 from redis_enterprise_actions.testing.server.requests import error_response, parse_uid
 
 from .actions import SUCCESSES, FakeAction, start_action
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from redis_enterprise_actions.testing.clock import Clock
+    from redis_enterprise_actions.testing.identifiers import Identifiers
 
     from .actions import Plan
 
@@ -77,7 +77,7 @@ def _no_transfers() -> dict[Transfer, TransferHistory]:
 class FakeDatabase:
     """A database of the fake cluster, from which its answers are made.
 
-    The database exists until `gone_at` (`inf` while nothing deletes it), in the loop's time.
+    The database exists until `gone_at` (`inf` while nothing deletes it), by the cluster's clock.
     `work` has the actions on it, the oldest first; `transfers` has its exports, imports and
     backups by kind. Both keep what the cluster forgets. `made_with` is its first configuration.
     With `recovery`, it waits to be recovered, as databases do after the recovery of a cluster.
@@ -314,7 +314,16 @@ class DatabaseRegistry:
     and returns the action.
     """
 
-    def __init__(self, actions: dict[str, FakeAction], *, shows_transfers: bool) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        identifiers: Identifiers,
+        actions: dict[str, FakeAction],
+        *,
+        shows_transfers: bool,
+    ) -> None:
+        self._clock = clock
+        self._identifiers = identifiers
         self.lateness = 0.0
         self.sync_delay = 0.0
         self.waiting: dict[str, Callable[[float], FakeAction]] = {}
@@ -330,7 +339,7 @@ class DatabaseRegistry:
     def find(self, uid: int) -> FakeDatabase | None:
         """Return the database of a uid, if it exists."""
         database = self._all.get(uid)
-        return database if database is not None and loop_time() < database.gone_at else None
+        return database if database is not None and self._clock.now() < database.gone_at else None
 
     def list_shown(self) -> list[FakeDatabase]:
         """Return the databases as the cluster shows them, by uid."""
@@ -355,7 +364,7 @@ class DatabaseRegistry:
     def get_idle(self, uid: str) -> FakeDatabase:
         """Return the database of a path; answer 404 if there is none, or 409 if it is busy."""
         database = self.get(uid)
-        if database.busy(loop_time()):
+        if database.busy(self._clock.now()):
             raise busy()
         return database
 
@@ -363,7 +372,7 @@ class DatabaseRegistry:
         """Return the database that a shard is of; answer 404 if there is no such shard."""
         shard = parse_uid(uid) or 0
         database = self.find((shard + 1) // 2)
-        if database is None or shard not in database.shard_list(loop_time()):
+        if database is None or shard not in database.shard_list(self._clock.now()):
             raise error_response(404, "shard_not_exist", f"there is no shard {uid}")
         return database
 
@@ -377,7 +386,7 @@ class DatabaseRegistry:
 
     def taken_ports(self, *, but: int) -> set[int]:
         """Return the ports of all databases but one."""
-        now = loop_time()
+        now = self._clock.now()
         return {
             database.endpoint_port(now) for uid, database in self.existing().items() if uid != but
         }
@@ -392,7 +401,7 @@ class DatabaseRegistry:
         begin = self.waiting.pop(action.uid, None)
         if begin is None:
             return action
-        begun = self._actions[action.uid] = begin(loop_time())
+        begun = self._actions[action.uid] = begin(self._clock.now())
         self.add_action(begun)
         return begun
 
@@ -412,7 +421,14 @@ class DatabaseRegistry:
         Raises `ValueError` if it is planned to end as only tasks do.
         """
         first, *others = [bdb_uids] if isinstance(bdb_uids, int) else bdb_uids
-        action = start_action(name, plan, now=loop_time(), bdb_uid=first, shards=shards)
+        action = start_action(
+            name,
+            plan,
+            uid=self._identifiers.uuid(),
+            now=self._clock.now(),
+            bdb_uid=first,
+            shards=shards,
+        )
         self.add_action(action)
         for uid in others:
             self._all[uid].add(action)
@@ -427,7 +443,7 @@ class DatabaseRegistry:
                 self.asked_for(self._actions[uid])
 
     def _shown(self, uid: int) -> FakeDatabase | None:
-        now, database = loop_time(), self._all.get(uid)
+        now, database = self._clock.now(), self._all.get(uid)
         if database is not None:
             self._begin_work(database)
         if database is not None and self.lateness:

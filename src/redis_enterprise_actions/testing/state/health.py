@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from redis_enterprise_actions.testing.clock import loop_time
-
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
+    from redis_enterprise_actions.testing.clock import Clock
     from redis_enterprise_actions.testing.server.nodes import NodeServers
 
     from .actions import FakeAction
@@ -36,6 +35,7 @@ class Health:
 
     def __init__(
         self,
+        clock: Clock,
         *,
         nodes: NodeServers,
         node_actions: NodeActionRegistry,
@@ -48,6 +48,7 @@ class Health:
         self.node_statuses: dict[int, NodeStatus] = {}
         self.check_errors: dict[int, str] = {}
         self.alerts: list[str] = []
+        self._clock = clock
         self._nodes = nodes
         self._node_actions = node_actions
         self._databases = databases
@@ -76,7 +77,7 @@ class Health:
 
     def is_quiet(self) -> bool:
         """Return True if no work is under way, as far as the cluster shows it."""
-        now = loop_time()
+        now = self._clock.now()
         return not (
             any(action.is_under_way(now) for action in self._actions.values())
             or any(run.is_unfinished(now) for run in self._node_actions.list_runs())
@@ -107,7 +108,7 @@ class Health:
                 yield f"shard {shard.uid} of database {shard.bdb_uid} is {state}"
 
     def _of_databases(self) -> Iterator[str]:
-        now = loop_time()
+        now = self._clock.now()
         for uid, database in self._databases.existing().items():
             status, error = database.status(now), self._availability.error(uid)
             if status != "active":
@@ -116,7 +117,7 @@ class Health:
                 yield f"database {uid} is not available: {error}"
 
     def _of_work(self) -> Iterator[str]:
-        now = loop_time()
+        now = self._clock.now()
         for action in self._actions.values():
             if action.is_stuck(now):
                 yield f"{action.name} {action.uid} is stuck"

@@ -9,17 +9,17 @@ guess; that of the installation was seen on clusters.
 from __future__ import annotations
 
 import re
-import uuid
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
-
-from redis_enterprise_actions.testing.clock import loop_time
 
 from .actions import SUCCESSES, start_action
 
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from redis_enterprise_actions.testing.clock import Clock
+    from redis_enterprise_actions.testing.identifiers import Identifiers
 
     from .actions import FakeAction, Plan
 
@@ -86,23 +86,27 @@ class FakeModule:
 class ModuleRegistry:
     """Registry of the modules; the tasks that it starts are added to `actions`."""
 
-    def __init__(self, actions: dict[str, FakeAction]) -> None:
+    def __init__(
+        self, clock: Clock, identifiers: Identifiers, actions: dict[str, FakeAction]
+    ) -> None:
+        self._clock = clock
+        self._identifiers = identifiers
         self._actions = actions
         self._modules: dict[str, FakeModule] = {}
         self.artifacts: dict[int, set[tuple[str, int]]] = {}  # names and versions, by node
 
     def list_installed(self) -> list[FakeModule]:
-        now = loop_time()
+        now = self._clock.now()
         return [module for module in self._modules.values() if module.is_installed(now)]
 
     def find(self, uid: str) -> FakeModule | None:
         """Return the module that is installed under a uid, or None."""
         module = self._modules.get(uid)
-        return module if module is not None and module.is_installed(loop_time()) else None
+        return module if module is not None and module.is_installed(self._clock.now()) else None
 
     def has(self, module_name: str, version: int) -> bool:
         """Return True if a module of that name and version is installed, or being installed."""
-        now = loop_time()
+        now = self._clock.now()
         return any(
             (module.module_name, module.version) == (module_name, version) and module.is_in_use(now)
             for module in self._modules.values()
@@ -110,7 +114,7 @@ class ModuleRegistry:
 
     def install(self, package: Package, details: Mapping[str, object], plan: Plan) -> FakeModule:
         """Start the installation of a package; the module exists when that has completed."""
-        uid = uuid.uuid4().hex
+        uid = self._identifiers.hex(32)
         module = FakeModule(
             uid=uid,
             module_name=package.module_name,
@@ -124,14 +128,14 @@ class ModuleRegistry:
     def define(self, module_name: str, version: int, details: Mapping[str, object]) -> FakeModule:
         """Add a user-defined module at once."""
         module = FakeModule(
-            uid=uuid.uuid4().hex, module_name=module_name, version=version, details=details
+            uid=self._identifiers.hex(32), module_name=module_name, version=version, details=details
         )
         self._modules[module.uid] = module
         return module
 
     def delete(self, module: FakeModule, plan: Plan) -> FakeAction:
         """Start the deletion of a module, unless one is under way, and return that task."""
-        if module.deletion is None or module.deletion.status(loop_time()) not in _UNFINISHED:
+        if module.deletion is None or module.deletion.status(self._clock.now()) not in _UNFINISHED:
             module.deletion = self._start("module_deletion", module.uid, plan)
         return module.deletion
 
@@ -140,7 +144,9 @@ class ModuleRegistry:
         del self._modules[module.uid]
 
     def _start(self, name: str, module_uid: str, plan: Plan) -> FakeAction:
-        action = start_action(name, plan, now=loop_time(), kind="task")
+        action = start_action(
+            name, plan, uid=self._identifiers.uuid(), now=self._clock.now(), kind="task"
+        )
         action = replace(action, module_uid=module_uid)
         self._actions[action.uid] = action
         return action

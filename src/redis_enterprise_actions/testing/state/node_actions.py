@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from math import inf
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from redis_enterprise_actions.testing.clock import loop_time
-
 from .actions import SUCCESSES, start_action
 
 
 if TYPE_CHECKING:
+    from redis_enterprise_actions.testing.clock import Clock
+    from redis_enterprise_actions.testing.identifiers import Identifiers
     from redis_enterprise_actions.testing.server.nodes import NodeServers
 
     from .actions import FakeAction, Plan
@@ -34,7 +34,7 @@ class NodeActionRun:
 
     `action` is its name in paths, and `promotes` the node that a change_master makes the primary.
     `cancelled_at` and `forgotten_at` are the times of a cancel and of the removal of the result,
-    in the loop's time.
+    by the cluster's clock.
     """
 
     action: str
@@ -68,7 +68,9 @@ class NodeActionRun:
 class NodeActionRegistry:
     """Registry of the runs of a cluster; their effects on its nodes are tasks of the loop."""
 
-    def __init__(self, nodes: NodeServers) -> None:
+    def __init__(self, clock: Clock, identifiers: Identifiers, nodes: NodeServers) -> None:
+        self._clock = clock
+        self._identifiers = identifiers
         self._nodes = nodes
         self._runs: list[NodeActionRun] = []  # the oldest first
         self._latest: dict[tuple[int | None, str], NodeActionRun] = {}
@@ -86,7 +88,12 @@ class NodeActionRegistry:
         """Start a run that goes as planned; the cluster forgets the one before it."""
         name = "remove_node" if action == "remove" else action  # as seen in lists
         work = start_action(
-            name, plan, now=loop_time(), uid=task_id, kind="task", node_uid=node_uid
+            name,
+            plan,
+            now=self._clock.now(),
+            uid=task_id or self._identifiers.uuid(),
+            kind="task",
+            node_uid=node_uid,
         )
         run = NodeActionRun(action=action, work=work, promotes=promotes)
         before = self._latest.get((node_uid, action))
@@ -95,7 +102,7 @@ class NodeActionRegistry:
         self._runs.append(run)
         self._latest[node_uid, action] = run
         if action in {"remove", "change_master"} and work.outcome in SUCCESSES:
-            self._effects.append(asyncio.create_task(self._take_effect(run)))
+            self._effects.append(self._clock.start_task(self._take_effect(run)))
         return run
 
     def list_runs(self, *, lateness: float = 0.0) -> list[NodeActionRun]:
@@ -103,7 +110,7 @@ class NodeActionRegistry:
 
         That holds for what was begun, cancelled or removed; statuses are those of now.
         """
-        at = loop_time()
+        at = self._clock.now()
         horizon = at - lateness
         shown = [
             replace(run, cancelled_at=inf) if horizon < run.cancelled_at < inf else run
@@ -126,7 +133,7 @@ class NodeActionRegistry:
     def is_unfinished(self, node_uid: int | None, action: str) -> bool:
         """Return True if a run of that name has not ended, so that no other can be started."""
         run = self.find(node_uid, action)
-        return run is not None and run.is_unfinished(loop_time())
+        return run is not None and run.is_unfinished(self._clock.now())
 
     def forget(self, node_uid: int | None, action: str, *, at: float = -inf) -> None:
         """Forget the latest run of that name from the time `at` on, by default entirely."""
@@ -134,11 +141,11 @@ class NodeActionRegistry:
 
     def cancel(self, run: NodeActionRun) -> None:
         """Cancel a run; a second cancel changes nothing."""
-        run.cancelled_at = min(run.cancelled_at, loop_time())
+        run.cancelled_at = min(run.cancelled_at, self._clock.now())
 
     def members(self) -> list[int]:
         """Return the uids of the nodes that are in the cluster: not outside, and not removed."""
-        at = loop_time()
+        at = self._clock.now()
         gone = {
             run.node_uid for run in self._runs if run.action == "remove" and run.has_succeeded(at)
         }
@@ -147,7 +154,7 @@ class NodeActionRegistry:
 
     def maintenance(self) -> dict[int, int]:
         """Return the number of times that maintenance is on, by node: activations stack."""
-        at = loop_time()
+        at = self._clock.now()
         depth = dict.fromkeys(self.members(), 0)
         for run in sorted(self._runs, key=lambda run: run.work.ends_at):
             step = {"maintenance_on": 1, "maintenance_off": -1}.get(run.action, 0)
@@ -159,7 +166,7 @@ class NodeActionRegistry:
         """Return when the maintenance of a node was last switched on, or None if it is off."""
         if not self.maintenance()[uid]:
             return None
-        at = loop_time()
+        at = self._clock.now()
         return max(
             run.work.began_at
             for run in self._runs
@@ -175,7 +182,7 @@ class NodeActionRegistry:
 
     async def _take_effect(self, run: NodeActionRun) -> None:
         """Wait until a run is done, and change the nodes."""
-        await asyncio.sleep(run.work.ends_at - loop_time())
+        await self._clock.sleep_until(run.work.ends_at)
         if run.cancelled_at < run.work.ends_at:
             return
         running = self._nodes.running

@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from redis_enterprise_actions.testing.clock import loop_time
-
 
 if TYPE_CHECKING:
+    from redis_enterprise_actions.testing.clock import Clock
+
     from .databases import DatabaseRegistry, FakeDatabase
     from .node_actions import NodeActionRegistry
 
@@ -56,7 +56,10 @@ class _Change:
 class ShardRegistry:
     """Shards of the databases of a cluster."""
 
-    def __init__(self, databases: DatabaseRegistry, nodes: NodeActionRegistry) -> None:
+    def __init__(
+        self, clock: Clock, databases: DatabaseRegistry, nodes: NodeActionRegistry
+    ) -> None:
+        self._clock = clock
         self._databases = databases
         self._nodes = nodes
         self._changes: dict[int, _Change] = {}
@@ -83,7 +86,7 @@ class ShardRegistry:
                 node_uid=members[(uid - 1) % len(members)],
                 is_primary=uid == database.shards[0],
             )
-            for uid in database.shard_list(loop_time())
+            for uid in database.shard_list(self._clock.now())
         ]
         return [self._changed(shard) for shard in shards]
 
