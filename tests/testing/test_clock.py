@@ -141,9 +141,33 @@ class TestJumps:
         """A node whose removal ends during a jump has stopped when the jump returns."""
         frozen.start_node_action(2, "remove", Plan(duration=50))
         await frozen.advance(49)
+        assert 2 in frozen._nodes.running
         assert await self.up(frozen) == [True, True, True]
         await frozen.advance(1)
+        assert 2 not in frozen._nodes.running
         assert await self.up(frozen) == [True, False, True]
+
+    async def test_fractions(self) -> None:
+        """What is due happens, and not too early, whatever the fractions of times and speeds."""
+        async with FakeCluster(speed=0.0, starts_at=NEW_YEAR) as cluster:
+            for number in range(1, 200):
+                cluster.speed = (number % 3) / 7
+                woken: list[float] = []
+
+                async def sleep(until: float, woken: list[float] = woken) -> None:
+                    await cluster._clock.sleep_until(until)
+                    woken.append(cluster.now - until)
+
+                began = cluster.now
+                tasks = [
+                    cluster._clock.start_task(sleep(began + number / share)) for share in (3, 11, 1)
+                ]
+                await cluster.advance(number / 2)
+                assert len(woken) == 2
+                await cluster.advance(number)
+                assert len(woken) == 3
+                assert all(0 <= late < 1e-6 for late in woken)
+                assert all(task.done() for task in tasks)
 
     async def test_to_a_date(self, frozen: FakeCluster) -> None:
         """The clock jumps to a date of any time zone."""

@@ -6,7 +6,7 @@ import asyncio
 import time
 from datetime import UTC, datetime
 from email.utils import formatdate
-from math import inf
+from math import inf, nextafter
 from typing import TYPE_CHECKING, Final
 
 
@@ -75,11 +75,11 @@ class Clock:
         target = self.now() + seconds
         if not self._epoch + target <= _LAST:
             raise ValueError("the clock cannot go beyond the year 9999")
+        await self._settle()  # so that tasks that were just started sleep
         while (at := min(self._sleeping.values(), default=inf)) <= target:
             self._jump(at)
             await self._settle()
         self._jump(target)
-        await self._settle()
 
     async def advance_to(self, date: datetime) -> None:
         """Jump forward to a date. Raises `ValueError` for one without a time zone or in the past.
@@ -133,6 +133,8 @@ class Clock:
 
     def _jump(self, to: float) -> None:
         self._ahead += max(0.0, to - self.now())
+        while self.now() < to:  # for rounding
+            self._ahead = nextafter(self._ahead, inf)
         self._notify()
 
     async def _settle(self) -> None:
