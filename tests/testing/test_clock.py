@@ -11,6 +11,7 @@ import aiohttp
 import pytest
 
 from redis_enterprise_actions.testing import FakeCluster, Plan
+from redis_enterprise_actions.testing.clock import Clock
 from tests.http_client import HttpClient, http_client
 from tests.testing.sessions import authorize, authorized, port_of
 
@@ -168,6 +169,15 @@ class TestJumps:
                 assert len(woken) == 3
                 assert all(0 <= late < 1e-6 for late in woken)
                 assert all(task.done() for task in tasks)
+
+    async def test_rounding(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A jump reaches its time where the sum of two floats is rounded to less than that."""
+        monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: 828.0855011073351)
+        clock, target = Clock(speed=60), 7985.58431080921
+        clock._ahead = -41758.02721699361
+        assert clock.now() + (target - clock.now()) == target  # it is not this sum that is rounded
+        clock._jump(target)
+        assert 0 <= clock.now() - target < 1e-9
 
     async def test_to_a_date(self, frozen: FakeCluster) -> None:
         """The clock jumps to a date of any time zone."""
