@@ -30,7 +30,7 @@ from .routes.shard_objects import ShardObjectRoutes
 from .routes.shards import ShardRoutes
 from .server.auth import Authentication
 from .server.chaos import ChaosEpisode, ChaosRunner, draw_episodes
-from .server.faults import NO_ROUTE, Fault
+from .server.faults import NO_ROUTE, Fault, check_fault
 from .server.nodes import NodeServers
 from .server.tls import Certificates, ServerCertificates, make_tls
 from .settings import SeenRequest, Version, is_since
@@ -48,7 +48,7 @@ from .state.availability import Availability
 from .state.bootstrap import BootstrapPlan, Bootstraps, BootstrapState, Downtime
 from .state.crdb_instances import InstanceRegistry
 from .state.crdbs import CLUSTERS, RESULT_TTL, CrdbRegistry, FakeCrdbTask
-from .state.databases import DatabaseRegistry, FakeDatabase, Transfer
+from .state.databases import DatabaseRegistry, FakeDatabase, Transfer, check_transfer_plan
 from .state.health import Health
 from .state.modules import ModuleRegistry
 from .state.node_actions import ClusterActionName, NodeActionName, NodeActionRegistry
@@ -529,8 +529,7 @@ class FakeCluster(Conditions, CrdbLinks):
         progress is linear whatever `plan` says, and its outcome "completed", "failed" or "never".
         """
         check_choice(Transfer, "transfer", transfer)
-        if plan.outcome not in {None, "completed", "failed", "never"}:
-            raise ValueError(f"outcome={plan.outcome!r} is none of completed, failed, never")
+        check_transfer_plan(plan)
         self._databases.start(transfer, bdb_uid, replace(plan, progress="linear"))
 
     def plan(self, method: str, path: str, plan: Plan, *, times: int | None = 1) -> None:
@@ -704,14 +703,21 @@ class FakeCluster(Conditions, CrdbLinks):
         """
         if times is not None and times < 1:
             raise ValueError("times is 1 or more, or None for ever")
-        has_retry_after = retry_after is not None
-        spoils = truncate or bad_entry or nan or no_handle
-        if not any((status, has_retry_after, delay, hang, drop, lose, empty, no_route, spoils)):
-            raise ValueError("no fault is given")
-        if empty and (status or body or has_retry_after or no_route):
-            raise ValueError("an empty answer has no body, and no status but 200")
-        if no_route and (status or body or has_retry_after):
-            raise ValueError("a gateway with no route answers 404, and has a body of its own")
+        check_fault({
+            "status": status,
+            "body": body,
+            "retry_after": retry_after,
+            "delay": delay,
+            "hang": hang,
+            "drop": drop,
+            "lose": lose,
+            "truncate": truncate,
+            "empty": empty,
+            "bad_entry": bad_entry,
+            "nan": nan,
+            "no_handle": no_handle,
+            "no_route": no_route,
+        })
         if node is not None:
             self._nodes.check(node)
         if empty:
@@ -725,7 +731,7 @@ class FakeCluster(Conditions, CrdbLinks):
             method=method,
             node=node,
             times=inf if times is None else times,
-            status=503 if status is None and has_retry_after else status,
+            status=503 if status is None and retry_after is not None else status,
             body=body.encode() if isinstance(body, str) else body,
             headers=dict(headers or {}),
             delay=delay,
