@@ -31,6 +31,8 @@ requests/crdb_tasks, objects/crdb_task, requests/bootstrap, objects/bootstrap, r
 requests/modules/user-defined, objects/module; monitoring/health-report.
 """
 
+from redis_enterprise_actions.testing.scenario.document import Scenario
+from redis_enterprise_actions.testing.scenario.errors import ScenarioError
 from redis_enterprise_actions.testing.server.chaos import ChaosEpisode
 from redis_enterprise_actions.testing.settings import SeenRequest
 from redis_enterprise_actions.testing.state.actions import FakeAction, Kind, Outcome, Plan, Progress
@@ -64,6 +66,8 @@ __all__ = [
     "Outcome",
     "Plan",
     "Progress",
+    "Scenario",
+    "ScenarioError",
     "SeenRequest",
     "ShardStatus",
     "SyncStatus",

@@ -28,6 +28,9 @@ from .routes.node_actions import ClusterActionRoutes, NodeActionRoutes
 from .routes.nodes import NodeRoutes
 from .routes.shard_objects import ShardObjectRoutes
 from .routes.shards import ShardRoutes
+from .scenario.entries import Stage
+from .scenario.timeline import Timeline
+from .scripted import Scripted
 from .server.auth import Authentication
 from .server.chaos import ChaosEpisode, ChaosRunner, draw_episodes
 from .server.faults import NO_ROUTE, Fault, check_fault
@@ -56,7 +59,7 @@ from .state.shards import ShardRegistry
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from datetime import datetime
     from types import TracebackType
     from typing import Self
@@ -64,7 +67,7 @@ if TYPE_CHECKING:
 _HAS_V2: Final = "7.22"  # the first version with /v2/actions
 
 
-class FakeCluster(Conditions, CrdbLinks):
+class FakeCluster(Conditions, CrdbLinks, Scripted):
     """A small Redis Software cluster on 127.0.0.1, served inside `async with`.
 
     Raises `ValueError` for arguments that no cluster could have.
@@ -172,6 +175,7 @@ class FakeCluster(Conditions, CrdbLinks):
             sync_delay=sync_delay,
             seed=seed,
         )
+        self._timeline = Timeline(self, self._clock)
         self._begin()
 
     def _set_up(
@@ -240,8 +244,15 @@ class FakeCluster(Conditions, CrdbLinks):
         )
 
     async def __aenter__(self) -> Self:
+        if self._timeline.has_scenario_begun:
+            self._nodes.forget_changes()
+            self._begin()
         self._clock.start()
-        await self._nodes.open()
+        try:
+            await self._serve(self._nodes.open)
+        except BaseException:
+            await self._close()
+            raise
         return self
 
     async def __aexit__(
@@ -250,6 +261,23 @@ class FakeCluster(Conditions, CrdbLinks):
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        problems = self._timeline.problems
+        await self._close()
+        if problems and exc is None:
+            raise problems[0]
+
+    async def _serve(self, listen: Callable[[], Awaitable[None]]) -> None:
+        """Let the scenario begin and the nodes listen; none answers before both is done."""
+        await self._timeline.open(Stage.SETTINGS)
+        if not self._timeline.is_deferred:
+            await self._timeline.open(Stage.WORK)
+        await listen()
+        if not self._timeline.is_deferred:
+            await self._timeline.open(Stage.NODES)
+            self._timeline.begin()
+        self._middleware.admit()
+
+    async def _close(self) -> None:
         try:
             await self._end_work()
         finally:
@@ -257,6 +285,7 @@ class FakeCluster(Conditions, CrdbLinks):
 
     async def _end_work(self) -> None:
         """Cancel the work that tasks do. Raises the first error of one."""
+        await self._timeline.close()
         await self._node_actions.close()
         await self._bootstraps.close()
         await self._chaos.close()
@@ -278,7 +307,7 @@ class FakeCluster(Conditions, CrdbLinks):
             self._nodes.forget_changes()
             self._begin()
         self._clock.start()
-        await self._nodes.start_all()
+        await self._serve(self._nodes.start_all)
 
     @property
     def now(self) -> float:

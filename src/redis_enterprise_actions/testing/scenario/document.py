@@ -84,12 +84,12 @@ class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     crdbs: tuple[CrdbEntry, ...] = ()
     bootstraps: tuple[BootstrapEntry, ...] = ()
     plans: tuple[PlannedCallEntry, ...] = ()
+    faults: tuple[FaultEntry, ...] = ()
     actions: tuple[ActionEntry, ...] = ()
-    node_actions: tuple[NodeActionEntry, ...] = ()
-    cluster_actions: tuple[ClusterActionEntry, ...] = ()
     transfers: tuple[TransferEntry, ...] = ()
     crdb_tasks: tuple[CrdbTaskEntry, ...] = ()
-    faults: tuple[FaultEntry, ...] = ()
+    node_actions: tuple[NodeActionEntry, ...] = ()
+    cluster_actions: tuple[ClusterActionEntry, ...] = ()
     restarts: tuple[RestartEntry, ...] = ()
     chaos: ChaosEntry | UnsetType = UNSET
 

@@ -5,6 +5,7 @@ Each field has the name of an argument, and a field that is not given leaves the
 
 from __future__ import annotations
 
+from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 from msgspec import UNSET, Struct, UnsetType
@@ -48,6 +49,18 @@ if TYPE_CHECKING:
 _MAX_DEPTH: Final = 20  # of JSON in an entry
 
 
+class Stage(Enum):
+    """When entries take effect at the start of a cluster.
+
+    `SETTINGS` and databases do not depend on the time; `WORK` begins before the nodes listen, and
+    `NODES` are acted on when all listen, but before any of them answers.
+    """
+
+    SETTINGS = auto()
+    WORK = auto()
+    NODES = auto()
+
+
 class DowntimeItem(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """A downtime of a bootstrap, as an array: its beginning as a fraction, its seconds, a status."""
 
@@ -77,7 +90,7 @@ class Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     `METHOD` is the method's name. `SUBJECT` is the field that a refusal of the cluster is about if
     its message begins with no other field. `RESULT` is the field of the control API's answer that
-    has what the method returns, or None.
+    has what the method returns, or None. `STAGE` is when an entry takes effect at the start.
 
     `at` is in seconds of the cluster's clock after its start. By default, an entry of a scenario
     takes effect at the start, and a call of the control API at once.
@@ -86,6 +99,7 @@ class Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     METHOD: ClassVar[str]
     SUBJECT: ClassVar[str]
     RESULT: ClassVar[str | None] = None
+    STAGE: ClassVar[Stage] = Stage.SETTINGS
 
     at: Seconds | UnsetType = UNSET
 
@@ -159,6 +173,7 @@ class ActionEntry(Entry, frozen=True, kw_only=True):
     METHOD = "add_action"
     SUBJECT = "uid"
     RESULT = "uid"
+    STAGE = Stage.WORK
 
     name: Id | UnsetType = UNSET
     plan: PlanTable | UnsetType = UNSET
@@ -172,7 +187,7 @@ class ActionEntry(Entry, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         name = "SMUpdateBDB" if self.name is UNSET else self.name
         kind = None if self.kind is UNSET else self.kind
-        start_action(name, _plan(self.plan), now=0.0, kind=kind)
+        start_action(name, _plan(self.plan), uid="", now=0.0, kind=kind)
 
 
 class NodeActionEntry(Entry, frozen=True, kw_only=True):
@@ -181,6 +196,7 @@ class NodeActionEntry(Entry, frozen=True, kw_only=True):
     METHOD = "start_node_action"
     SUBJECT = "action"
     RESULT = "task_id"
+    STAGE = Stage.NODES
 
     node_uid: Node
     action: NodeActionName
@@ -193,6 +209,7 @@ class ClusterActionEntry(Entry, frozen=True, kw_only=True):
 
     METHOD = "start_cluster_action"
     SUBJECT = "action"
+    STAGE = Stage.NODES
 
     action: ClusterActionName
     plan: PlanTable | UnsetType = UNSET
@@ -204,6 +221,7 @@ class TransferEntry(Entry, frozen=True, kw_only=True):
 
     METHOD = "start_transfer"
     SUBJECT = "bdb_uid"
+    STAGE = Stage.WORK
 
     bdb_uid: Uid
     transfer: Transfer
@@ -219,6 +237,7 @@ class CrdbTaskEntry(Entry, frozen=True, kw_only=True):
     METHOD = "start_crdb_task"
     SUBJECT = "guid"
     RESULT = "id"
+    STAGE = Stage.WORK
 
     operation: Id | UnsetType = UNSET
     plan: PlanTable | UnsetType = UNSET
@@ -262,6 +281,7 @@ class RestartEntry(Entry, frozen=True, kw_only=True):
 
     METHOD = "restart_node"
     SUBJECT = "node"
+    STAGE = Stage.NODES
 
     node: Node
     downtime: Seconds = 30.0
@@ -298,6 +318,7 @@ class ChaosEntry(Entry, frozen=True, kw_only=True):
     METHOD = "chaos"
     SUBJECT = "episodes"
     RESULT = "episodes"
+    STAGE = Stage.NODES
 
     seed: Seed
     horizon: Duration

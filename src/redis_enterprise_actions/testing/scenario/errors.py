@@ -43,7 +43,9 @@ def place_of(error: msgspec.MsgspecError) -> tuple[str, str]:
     return (field if member is None else f"{field}.{member[1]}"), text
 
 
-def field_of(refusal: ValueError, fields: Collection[str]) -> str | None:
-    """Return the field that the message of a `ValueError` begins with, or None."""
+def field_of(refusal: Exception, fields: Collection[str]) -> str | None:
+    """Return the field that the message of an error begins with, or that has the node, or None."""
+    if str(refusal).startswith("there is no node"):
+        return next((name for name in ("node", "node_uid") if name in fields), None)
     word = _WORD.match(str(refusal))
     return word[0] if word is not None and word[0] in fields else None
