@@ -45,6 +45,7 @@ from redis_enterprise_actions.testing.state.node_actions import ClusterActionNam
 from redis_enterprise_actions.testing.state.shards import DetailedShardStatus, ShardStatus
 
 from .cluster import FakeCluster
+from .control.server import ControlServer
 from .settings import Version
 
 
@@ -53,6 +54,7 @@ __all__ = [
     "ChaosEpisode",
     "ClusterActionName",
     "ConfigurationStatus",
+    "ControlServer",
     "DetailedShardStatus",
     "Downtime",
     "FakeAction",

@@ -732,21 +732,23 @@ class FakeCluster(Conditions, CrdbLinks, Scripted):
         """
         if times is not None and times < 1:
             raise ValueError("times is 1 or more, or None for ever")
-        check_fault({
-            "status": status,
-            "body": body,
-            "retry_after": retry_after,
-            "delay": delay,
-            "hang": hang,
-            "drop": drop,
-            "lose": lose,
-            "truncate": truncate,
-            "empty": empty,
-            "bad_entry": bad_entry,
-            "nan": nan,
-            "no_handle": no_handle,
-            "no_route": no_route,
-        })
+        check_fault(
+            {
+                "status": status,
+                "body": body,
+                "retry_after": retry_after,
+                "delay": delay,
+                "hang": hang,
+                "drop": drop,
+                "lose": lose,
+                "truncate": truncate,
+                "empty": empty,
+                "bad_entry": bad_entry,
+                "nan": nan,
+                "no_handle": no_handle,
+                "no_route": no_route,
+            }
+        )
         if node is not None:
             self._nodes.check(node)
         if empty:

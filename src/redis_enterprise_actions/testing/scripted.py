@@ -21,9 +21,7 @@ class Scripted:
     _timeline: Timeline
 
     @classmethod
-    def from_scenario(
-        cls, scenario: Scenario | str | os.PathLike[str], **settings: object
-    ) -> Self:
+    def from_scenario(cls, scenario: Scenario | str | os.PathLike[str], **settings: object) -> Self:
         """Return a cluster that follows a scenario, or the scenario in a file, inside `async with`.
 
         Arguments of the class win over those of the scenario. What is due at the start has happened

@@ -84,10 +84,10 @@ class ControlApi:
     @web.middleware
     async def _middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Answer one call at a time, and refusals as JSON."""
+        problem = problem_of(request, self._listening_on)
+        if problem is not None:
+            return _json(ErrorAnswer(error=problem), status=403)
         try:
-            problem = problem_of(request, self._listening_on)
-            if problem is not None:
-                raise Refused(403, None, problem)
             async with self._lock:
                 return await handler(request)
         except Refused as refused:
@@ -122,16 +122,15 @@ class ControlApi:
         call = await _body(request, ClockCall)
         self._check_open()
         try:
-            if call.speed is not UNSET:
-                field, self._cluster.speed = "speed", call.speed
-            elif call.jump is not UNSET:
-                field = "jump"
+            if call.jump is not UNSET:
                 await self._cluster.advance(call.jump)
-            elif call.set is not UNSET:
-                field = "set"
+            if call.set is not UNSET:
                 await self._cluster.advance_to(call.set)
-        except REFUSALS as error:
+        except ValueError as error:
+            field = "set" if call.jump is UNSET else "jump"
             raise Refused(409, f"$.{field}", str(error)) from error
+        if call.speed is not UNSET:
+            self._cluster.speed = call.speed
         return _json(self._clock(request))
 
     async def _reset(self, request: web.Request) -> web.Response:
@@ -214,6 +213,8 @@ async def _schema(_: web.Request) -> web.Response:
 
 async def _body(request: web.Request, kind: type[_Call]) -> _Call:
     """Return the body of a call; an empty one is that of an object without fields."""
+    if "Content-Encoding" in request.headers:
+        raise Refused(415, None, "a body must have no Content-Encoding")
     try:
         data = await request.read()
     except (web.RequestPayloadError, ValueError) as error:

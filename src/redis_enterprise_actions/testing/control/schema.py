@@ -46,6 +46,7 @@ def json_schema() -> dict[str, object]:
     paths[_PREFIX] = {"GET": {"answer": ref[StateAnswer]}}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "v": 1,
         "title": "A scenario of redis-actions fake-cluster, and the bodies of its control API",
         **ref[Scenario],
         "paths": dict(sorted(paths.items())),

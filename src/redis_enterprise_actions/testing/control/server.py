@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -48,7 +47,9 @@ class ControlServer:
         return self._url
 
     async def __aenter__(self) -> Self:
-        api = ControlApi(self._cluster, self._cluster._timeline, self._host)  # noqa: SLF001 - the API is a part of the fake
+        # The API is a part of the fake.
+        timeline = self._cluster._timeline  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        api = ControlApi(self._cluster, timeline, self._host)
         self._runner = web.AppRunner(api.app(), access_log=None, shutdown_timeout=0)
         try:
             await self._runner.setup()

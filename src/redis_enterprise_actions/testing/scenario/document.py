@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self, cast
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -145,7 +145,8 @@ class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             if isinstance(value, Entry):
                 yield f"$.{name}", value
             if isinstance(value, tuple):
-                yield from ((f"$.{name}[{index}]", entry) for index, entry in enumerate(value))
+                entries = cast("tuple[Entry, ...]", value)
+                yield from ((f"$.{name}[{index}]", entry) for index, entry in enumerate(entries))
 
     def check(self, source: str, *, nodes: int | None = None) -> None:
         """Raise `ScenarioError` for two entries of one name, and for nodes that do not exist.

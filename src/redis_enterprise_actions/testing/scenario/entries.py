@@ -6,7 +6,7 @@ Each field has the name of an argument, and a field that is not given leaves the
 from __future__ import annotations
 
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, cast
 
 from msgspec import UNSET, Struct, UnsetType
 
@@ -19,7 +19,11 @@ from redis_enterprise_actions.testing.state.actions import (
     Progress,
     start_action,
 )
-from redis_enterprise_actions.testing.state.bootstrap import BootstrapPlan, BootstrapState
+from redis_enterprise_actions.testing.state.bootstrap import (
+    BootstrapPlan,
+    BootstrapState,
+    Downtime,
+)
 from redis_enterprise_actions.testing.state.databases import Transfer, check_transfer_plan
 from redis_enterprise_actions.testing.state.node_actions import ClusterActionName, NodeActionName
 
@@ -62,11 +66,17 @@ class Stage(Enum):
 
 
 class DowntimeItem(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """A downtime of a bootstrap, as an array: its beginning as a fraction, its seconds, a status."""
+    """A downtime of a bootstrap, as an array of two or three items, as `Downtime` has them."""
 
     begins: Seconds
     seconds: Seconds
     gateway: Literal[502, 503] | UnsetType = UNSET
+
+    @property
+    def value(self) -> Downtime:
+        """The downtime as the cluster takes it."""
+        times = (self.begins, self.seconds)
+        return times if self.gateway is UNSET else (*times, self.gateway)
 
 
 class PlanTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -102,6 +112,11 @@ class Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     STAGE: ClassVar[Stage] = Stage.SETTINGS
 
     at: Seconds | UnsetType = UNSET
+
+    @property
+    def due(self) -> float:
+        """Seconds after the start at which the entry of a scenario takes effect."""
+        return 0.0 if self.at is UNSET else self.at
 
     def arguments(self) -> dict[str, Any]:
         """Return the arguments of the method."""
@@ -153,6 +168,13 @@ class BootstrapEntry(Entry, frozen=True, kw_only=True):
         arguments = self.arguments()
         del arguments["node"]
         BootstrapPlan(**arguments)
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the arguments of the method."""
+        arguments = super().arguments()
+        if self.downtime is not UNSET:
+            arguments["downtime"] = [each.value for each in self.downtime]
+        return arguments
 
 
 class PlannedCallEntry(Entry, frozen=True, kw_only=True):
@@ -338,8 +360,6 @@ def _argument(name: str, value: object) -> object:
     """Return the argument for the value of a field."""
     if isinstance(value, PlanTable):
         return value.value
-    if name == "downtime" and isinstance(value, tuple):
-        return [tuple(item for _, item in given(each)) for each in value]
     return None if name == "times" and value == "always" else value
 
 
@@ -349,13 +369,8 @@ def _plan(table: PlanTable | UnsetType) -> Plan:
 
 def _depth(value: object) -> int:
     """Return how deep objects and arrays are nested in a JSON value."""
-    levels, level = 0, [value]
-    while level:
-        level = [
-            inner
-            for each in level
-            if isinstance(each, dict | list)
-            for inner in (each.values() if isinstance(each, dict) else each)
-        ]
-        levels += 1
-    return levels
+    if isinstance(value, dict):
+        value = list(cast("dict[str, object]", value).values())
+    if not isinstance(value, list):
+        return 0
+    return 1 + max(map(_depth, cast("list[object]", value)), default=0)

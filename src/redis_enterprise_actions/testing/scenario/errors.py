@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+
+    import msgspec
 
 _PLACE: Final = re.compile(r"(?s)(.*) - at (?:`key` in )?`(\$[^`]*)`")
 _MEMBER: Final = re.compile(r"Object (?:contains unknown|missing required) field `(.*)`", re.DOTALL)
@@ -34,7 +34,7 @@ class ScenarioError(ValueError):
 
 
 def place_of(error: msgspec.MsgspecError) -> tuple[str, str]:
-    """Return the field that an error of msgspec is about, such as `$.actions[0].at`, and the rest."""
+    """Return the field that an error of msgspec is about, such as `$.seed`, and its text."""
     text, field = str(error), "$"
     placed = _PLACE.fullmatch(text)
     if placed is not None:

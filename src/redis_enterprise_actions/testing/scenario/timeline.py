@@ -65,7 +65,7 @@ class Timeline:
         """
         for place, entry in self._scenario.entries():
             self.has_scenario_begun = True
-            if entry.STAGE in stages and _is_due_at_start(entry):
+            if entry.STAGE in stages and not entry.due:
                 try:
                     await self.call(entry)
                 except REFUSALS as error:
@@ -81,9 +81,9 @@ class Timeline:
 
     def begin(self) -> None:
         """Start to wait for the entries that are due later."""
-        later = [each for each in self._scenario.entries() if not _is_due_at_start(each[1])]
+        later = [(place, entry) for place, entry in self._scenario.entries() if entry.due]
         if later:
-            later.sort(key=lambda each: each[1].at)
+            later.sort(key=lambda each: each[1].due)
             self._start_task(self._run(self._source, later))
 
     def elapsed(self, at: float) -> float:
@@ -107,7 +107,7 @@ class Timeline:
         """
         if entry.at is UNSET:
             return await self.call(entry)
-        if self._clock.started_at + entry.at < self._clock.now():
+        if self._clock.started_at + entry.due < self._clock.now():
             raise ValueError("at is over; it is in seconds after the start of the cluster")
         self._start_task(self._run(_CONTROL, [("$", entry)]))
         return None
@@ -123,8 +123,7 @@ class Timeline:
     async def _run(self, source: str, entries: Iterable[tuple[str, Entry]]) -> None:
         """Call the methods of entries, each when its time has come."""
         for place, entry in entries:
-            assert entry.at is not UNSET, "the entry is for later"
-            await self._clock.sleep_until(self._clock.started_at + entry.at)
+            await self._clock.sleep_until(self._clock.started_at + entry.due)
             try:
                 await self.call(entry)
             except REFUSALS as error:
@@ -145,10 +144,6 @@ class Timeline:
         task = self._clock.start_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _is_due_at_start(entry: Entry) -> bool:
-    return entry.at is UNSET or not entry.at
 
 
 def _refused(source: str, place: str, entry: Entry, error: Exception) -> ScenarioError:
