@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from redis_enterprise_actions.testing import FakeCluster
 
 _MARKER: Final = (
-    "fake_cluster(faults=[], chaos={}, **settings): settings of the fixture fake_cluster: the "
-    "arguments of FakeCluster, of its method `inject` for each fault, and of its method `chaos`. "
-    "The marker closest to the test wins."
+    "fake_cluster(scenario=None, faults=[], chaos={}, **settings): settings of the fixture "
+    "fake_cluster: a scenario file, by its path from the folder of the test's file; the arguments "
+    "of FakeCluster, which win over those of the file, of its method `inject` for each fault, and "
+    "of its method `chaos`. The marker closest to the test wins."
 )
 _LOOP_SCOPES: Final = ("function", "class", "module", "package", "session")
 
@@ -115,6 +116,7 @@ class _Marked(NamedTuple):
     """Arguments of the markers of a test."""
 
     settings: dict[str, Any]
+    scenario: Any
     faults: list[dict[str, Any]]
     chaos: dict[str, Any] | None
 
@@ -127,26 +129,32 @@ def _marked(test: pytest.Item) -> _Marked:
             pytest.fail(f"{mark.args[0]!r} has no name in the marker fake_cluster", pytrace=False)
         settings |= mark.kwargs
     return _Marked(
-        faults=settings.pop("faults", []), chaos=settings.pop("chaos", None), settings=settings
+        scenario=settings.pop("scenario", None),
+        faults=settings.pop("faults", []),
+        chaos=settings.pop("chaos", None),
+        settings=settings,
     )
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
-    """Start chaos with the test: a virtual clock begins there, too, and not in the fixture."""
+    """Start times with the test: a virtual clock begins there, too, and not in the fixture."""
     cluster = cast("FakeCluster | None", getattr(item, "funcargs", {}).get("fake_cluster"))
-    chaos = None if cluster is None else _marked(item).chaos
-    if cluster is None or chaos is None:
+    marked = _marked(item)
+    begins = marked.chaos is not None or marked.scenario or "starts_at" in marked.settings
+    if cluster is None or not begins:
         return (yield)
     test = cast("Callable[..., Awaitable[None]]", cast("Any", item).obj)
 
     @wraps(test)
-    async def with_chaos(**fixtures: object) -> None:
-        cluster.chaos(**chaos)
+    async def with_times(**fixtures: object) -> None:
+        await cluster._timeline.start()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        if marked.chaos is not None:
+            cluster.chaos(**marked.chaos)
         await test(**fixtures)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(item, "obj", with_chaos)
+        patch.setattr(item, "obj", with_times)
         return (yield)
 
 
@@ -157,8 +165,17 @@ def _make_cluster() -> Callable[..., AsyncGenerator[FakeCluster, None]]:
     async def fake_cluster(request: pytest.FixtureRequest) -> AsyncGenerator[FakeCluster, None]:
         from redis_enterprise_actions.testing import FakeCluster  # noqa: PLC0415 - see the top
 
-        marked = _marked(_test(request))
-        async with FakeCluster(**marked.settings) as cluster:
+        test = _test(request)
+        marked = _marked(test)
+        if marked.scenario is None:
+            new = FakeCluster(**marked.settings)
+        else:
+            path = test.path.parent / marked.scenario
+            new = FakeCluster.from_scenario(path, **marked.settings)
+        # The test starts its times, unless the fixture is not known before.
+        deferred = "fake_cluster" in getattr(test, "fixturenames", ())
+        new._timeline.is_deferred = deferred  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        async with new as cluster:
             for fault in marked.faults:
                 cluster.inject(**fault)
             yield cluster
@@ -168,29 +185,28 @@ def _make_cluster() -> Callable[..., AsyncGenerator[FakeCluster, None]]:
 
 def _make_client() -> Callable[..., AsyncGenerator[ActionsClient, None]]:
     async def actions_client(
-        request: pytest.FixtureRequest, fake_cluster: FakeCluster, tmp_path: Path
+        fake_cluster: FakeCluster, tmp_path: Path
     ) -> AsyncGenerator[ActionsClient, None]:
         from redis_enterprise_actions import ActionsClient  # noqa: PLC0415 - see the top
 
-        settings = _marked(_test(request)).settings
-        options = _client_options(fake_cluster, settings, tmp_path)
+        options = _client_options(fake_cluster, tmp_path)
         async with ActionsClient(fake_cluster.urls, **options) as client:
             yield client
 
     return actions_client
 
 
-def _client_options(
-    cluster: FakeCluster, settings: Mapping[str, Any], folder: Path
-) -> dict[str, Any]:
+def _client_options(cluster: FakeCluster, folder: Path) -> dict[str, Any]:
     """Return the credentials of a client, and the fingerprint of the cluster's certificate."""
-    tls = {"fingerprint": cluster.fingerprint} if settings.get("tls") else {}
-    if settings.get("client_certificate"):
-        pem = folder / "client.pem"
-        pem.write_text(cluster.client_pem, "ascii")
-        return {**tls, "client_cert": pem}
-    auth = "basic" if cluster.basic else "jwt"
-    return {**tls, "username": cluster.username, "password": cluster.password, "auth": auth}
+    tls = {"fingerprint": cluster.fingerprint} if cluster.url.startswith("https:") else {}
+    try:
+        client_pem = cluster.client_pem
+    except RuntimeError:
+        auth = "basic" if cluster.basic else "jwt"
+        return {**tls, "username": cluster.username, "password": cluster.password, "auth": auth}
+    pem = folder / "client.pem"
+    pem.write_text(client_pem, "ascii")
+    return {**tls, "client_cert": pem}
 
 
 _FIXTURES: Final = {"fake_cluster": _make_cluster, "actions_client": _make_client}

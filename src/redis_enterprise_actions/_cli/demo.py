@@ -16,6 +16,7 @@ from redis_enterprise_actions._model.text import duration_text
 from redis_enterprise_actions.testing import FakeCluster, Plan
 
 from .output import print_error, print_line
+from .scripted import make_cluster, serve_scripted
 from .wait.displays import ci_output, create_display
 from .wait.follow import StopCondition, follow
 from .wait.progress import format_counts, format_summary
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Coroutine
 
-    from redis_enterprise_actions.testing import Version
-
     from .execution import Execution
     from .wait.events import SummaryEvent
     from .wait.progress import Progress
@@ -37,7 +36,10 @@ _PLANNED: Final = {"completed": 4, "failed": 1}  # ends of the demonstration
 
 def run_fake_cluster(args: argparse.Namespace, _: Execution) -> Coroutine[object, object, int]:
     """Return the fake cluster, which runs until it is cancelled."""
-    return serve_fake_cluster(args.port, args.version)
+    cluster = make_cluster(args)
+    if args.scenario is None and args.control is None and not args.json:
+        return serve_fake_cluster(cluster, args.port)
+    return serve_scripted(cluster, args)
 
 
 def run_demo(_: argparse.Namespace, __: Execution) -> Coroutine[object, object, int]:
@@ -45,14 +47,14 @@ def run_demo(_: argparse.Namespace, __: Execution) -> Coroutine[object, object, 
     return demonstrate()
 
 
-async def serve_fake_cluster(port: int, version: Version) -> NoReturn:
+async def serve_fake_cluster(cluster: FakeCluster, port: int | None) -> NoReturn:
     """Serve a fake cluster with a few running actions, until cancelled."""
     async with AsyncExitStack() as stack:
         try:
-            cluster = await stack.enter_async_context(FakeCluster(version=version, port=port))
+            await stack.enter_async_context(cluster)
         except (OSError, OverflowError) as error:
             raise UsageError(f"--port {port} cannot be used: {error}") from error
-        print_line(f"A fake cluster, version {version}, is at {cluster.url} until Ctrl-C.")
+        print_line(f"A fake cluster, version {cluster.version}, is at {cluster.url} until Ctrl-C.")
         print_line("In another terminal:")
         print_line("")
         print_line(f"export REDIS_ENTERPRISE_URL={cluster.url}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from .help import LOCAL_CODES
-from .values import whole_number
+from .values import speed, whole_number
 
 
 if TYPE_CHECKING:
@@ -17,20 +17,32 @@ _VERSIONS: Final = ("7.4", "7.8", "7.22", "8.0", "8.0.16", "8.2")
 def add_fake_cluster(command: CommandParser) -> None:
     """Add the arguments of `fake-cluster`."""
     command.describe(
-        "Serve a fake cluster with a few running actions, until Ctrl-C.",
+        "Serve a fake cluster until Ctrl-C: with a few running actions, or with a scenario.",
         examples=[
             "redis-actions fake-cluster",
-            "redis-actions fake-cluster --port 9443",
-            "redis-actions fake-cluster --version 7.8",
+            "redis-actions fake-cluster --port 9443 --version 7.8",
+            "redis-actions fake-cluster --scenario upgrade.toml --control 9444 --speed 60",
         ],
         exit_codes=LOCAL_CODES,
     )
-    text = "port on 127.0.0.1 (default: any free port)"
-    command.add_argument("--port", type=whole_number, default=0, help=text)
+    text = "port on 127.0.0.1, of the first node (default: any free port)"
+    command.add_argument("--port", type=whole_number, help=text)
     text = f"the version of Redis Software to imitate: {', '.join(_VERSIONS)} (default: 8.0)"
-    command.add_argument(
-        "--version", choices=_VERSIONS, default="8.0", metavar="VERSION", help=text
-    )
+    command.add_argument("--version", choices=_VERSIONS, metavar="VERSION", help=text)
+    text = "the number of nodes (default: 1)"
+    command.add_argument("--nodes", type=whole_number, metavar="N", help=text)
+    text = "a scenario file: nodes, databases, actions, faults; these options win over it"
+    command.add_argument("--scenario", metavar="FILE", help=text)
+    text = "seconds of the cluster's clock for each second (default: 1; 0 stands still)"
+    command.add_argument("--speed", type=speed, metavar="N", help=text)
+    text = "the seed of identifiers and tokens (default: they are random)"
+    command.add_argument("--seed", type=whole_number, metavar="N", help=text)
+    text = "port of the control API (0: any free port; default: there is none)"
+    command.add_argument("--control", type=whole_number, metavar="PORT", help=text)
+    text = "address or name to listen on for the control API (default: 127.0.0.1)"
+    command.add_argument("--control-host", metavar="HOST", help=text)
+    text = "print the addresses as one line of JSON"
+    command.add_argument("--json", action="store_true", help=text)
 
 
 def add_demo(command: CommandParser) -> None:

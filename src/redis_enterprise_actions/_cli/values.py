@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 
 
 def whole_number(text: str) -> int:
@@ -11,6 +12,17 @@ def whole_number(text: str) -> int:
         return int(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r:.100} is not a whole number") from None
+
+
+def speed(text: str) -> float:
+    """Return the speed of a clock, 0 or more."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r:.100} is not a number of 0 or more")
+    return number
 
 
 def database(text: str) -> int | str:

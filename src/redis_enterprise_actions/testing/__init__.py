@@ -31,6 +31,8 @@ requests/crdb_tasks, objects/crdb_task, requests/bootstrap, objects/bootstrap, r
 requests/modules/user-defined, objects/module; monitoring/health-report.
 """
 
+from redis_enterprise_actions.testing.scenario.document import Scenario
+from redis_enterprise_actions.testing.scenario.errors import ScenarioError
 from redis_enterprise_actions.testing.server.chaos import ChaosEpisode
 from redis_enterprise_actions.testing.settings import SeenRequest
 from redis_enterprise_actions.testing.state.actions import FakeAction, Kind, Outcome, Plan, Progress
@@ -43,6 +45,7 @@ from redis_enterprise_actions.testing.state.node_actions import ClusterActionNam
 from redis_enterprise_actions.testing.state.shards import DetailedShardStatus, ShardStatus
 
 from .cluster import FakeCluster
+from .control.server import ControlServer
 from .settings import Version
 
 
@@ -51,6 +54,7 @@ __all__ = [
     "ChaosEpisode",
     "ClusterActionName",
     "ConfigurationStatus",
+    "ControlServer",
     "DetailedShardStatus",
     "Downtime",
     "FakeAction",
@@ -64,6 +68,8 @@ __all__ = [
     "Outcome",
     "Plan",
     "Progress",
+    "Scenario",
+    "ScenarioError",
     "SeenRequest",
     "ShardStatus",
     "SyncStatus",

@@ -28,9 +28,12 @@ from .routes.node_actions import ClusterActionRoutes, NodeActionRoutes
 from .routes.nodes import NodeRoutes
 from .routes.shard_objects import ShardObjectRoutes
 from .routes.shards import ShardRoutes
+from .scenario.entries import Stage
+from .scenario.timeline import Timeline
+from .scripted import Scripted
 from .server.auth import Authentication
 from .server.chaos import ChaosEpisode, ChaosRunner, draw_episodes
-from .server.faults import NO_ROUTE, Fault
+from .server.faults import NO_ROUTE, Fault, check_fault
 from .server.nodes import NodeServers
 from .server.tls import Certificates, ServerCertificates, make_tls
 from .settings import SeenRequest, Version, is_since
@@ -48,7 +51,7 @@ from .state.availability import Availability
 from .state.bootstrap import BootstrapPlan, Bootstraps, BootstrapState, Downtime
 from .state.crdb_instances import InstanceRegistry
 from .state.crdbs import CLUSTERS, RESULT_TTL, CrdbRegistry, FakeCrdbTask
-from .state.databases import DatabaseRegistry, FakeDatabase, Transfer
+from .state.databases import DatabaseRegistry, FakeDatabase, Transfer, check_transfer_plan
 from .state.health import Health
 from .state.modules import ModuleRegistry
 from .state.node_actions import ClusterActionName, NodeActionName, NodeActionRegistry
@@ -56,7 +59,7 @@ from .state.shards import ShardRegistry
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from datetime import datetime
     from types import TracebackType
     from typing import Self
@@ -64,7 +67,7 @@ if TYPE_CHECKING:
 _HAS_V2: Final = "7.22"  # the first version with /v2/actions
 
 
-class FakeCluster(Conditions, CrdbLinks):
+class FakeCluster(Conditions, CrdbLinks, Scripted):
     """A small Redis Software cluster on 127.0.0.1, served inside `async with`.
 
     Raises `ValueError` for arguments that no cluster could have.
@@ -172,6 +175,7 @@ class FakeCluster(Conditions, CrdbLinks):
             sync_delay=sync_delay,
             seed=seed,
         )
+        self._timeline = Timeline(self, self._clock)
         self._begin()
 
     def _set_up(
@@ -240,8 +244,15 @@ class FakeCluster(Conditions, CrdbLinks):
         )
 
     async def __aenter__(self) -> Self:
+        if self._timeline.has_scenario_begun:
+            self._nodes.forget_changes()
+            self._begin()
         self._clock.start()
-        await self._nodes.open()
+        try:
+            await self._serve(self._nodes.open)
+        except BaseException:
+            await self._close()
+            raise
         return self
 
     async def __aexit__(
@@ -250,6 +261,23 @@ class FakeCluster(Conditions, CrdbLinks):
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        problems = self._timeline.problems
+        await self._close()
+        if problems and exc is None:
+            raise problems[0]
+
+    async def _serve(self, listen: Callable[[], Awaitable[None]]) -> None:
+        """Let the scenario begin and the nodes listen; none answers before both is done."""
+        await self._timeline.open(Stage.SETTINGS)
+        if not self._timeline.is_deferred:
+            await self._timeline.open(Stage.WORK)
+        await listen()
+        if not self._timeline.is_deferred:
+            await self._timeline.open(Stage.NODES)
+            self._timeline.begin()
+        self._middleware.admit()
+
+    async def _close(self) -> None:
         try:
             await self._end_work()
         finally:
@@ -257,6 +285,7 @@ class FakeCluster(Conditions, CrdbLinks):
 
     async def _end_work(self) -> None:
         """Cancel the work that tasks do. Raises the first error of one."""
+        await self._timeline.close()
         await self._node_actions.close()
         await self._bootstraps.close()
         await self._chaos.close()
@@ -278,7 +307,7 @@ class FakeCluster(Conditions, CrdbLinks):
             self._nodes.forget_changes()
             self._begin()
         self._clock.start()
-        await self._nodes.start_all()
+        await self._serve(self._nodes.start_all)
 
     @property
     def now(self) -> float:
@@ -529,8 +558,7 @@ class FakeCluster(Conditions, CrdbLinks):
         progress is linear whatever `plan` says, and its outcome "completed", "failed" or "never".
         """
         check_choice(Transfer, "transfer", transfer)
-        if plan.outcome not in {None, "completed", "failed", "never"}:
-            raise ValueError(f"outcome={plan.outcome!r} is none of completed, failed, never")
+        check_transfer_plan(plan)
         self._databases.start(transfer, bdb_uid, replace(plan, progress="linear"))
 
     def plan(self, method: str, path: str, plan: Plan, *, times: int | None = 1) -> None:
@@ -704,14 +732,23 @@ class FakeCluster(Conditions, CrdbLinks):
         """
         if times is not None and times < 1:
             raise ValueError("times is 1 or more, or None for ever")
-        has_retry_after = retry_after is not None
-        spoils = truncate or bad_entry or nan or no_handle
-        if not any((status, has_retry_after, delay, hang, drop, lose, empty, no_route, spoils)):
-            raise ValueError("no fault is given")
-        if empty and (status or body or has_retry_after or no_route):
-            raise ValueError("an empty answer has no body, and no status but 200")
-        if no_route and (status or body or has_retry_after):
-            raise ValueError("a gateway with no route answers 404, and has a body of its own")
+        check_fault(
+            {
+                "status": status,
+                "body": body,
+                "retry_after": retry_after,
+                "delay": delay,
+                "hang": hang,
+                "drop": drop,
+                "lose": lose,
+                "truncate": truncate,
+                "empty": empty,
+                "bad_entry": bad_entry,
+                "nan": nan,
+                "no_handle": no_handle,
+                "no_route": no_route,
+            }
+        )
         if node is not None:
             self._nodes.check(node)
         if empty:
@@ -725,7 +762,7 @@ class FakeCluster(Conditions, CrdbLinks):
             method=method,
             node=node,
             times=inf if times is None else times,
-            status=503 if status is None and has_retry_after else status,
+            status=503 if status is None and retry_after is not None else status,
             body=body.encode() if isinstance(body, str) else body,
             headers=dict(headers or {}),
             delay=delay,

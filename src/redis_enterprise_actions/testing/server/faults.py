@@ -12,13 +12,26 @@ from aiohttp import web
 
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 JSON: TypeAlias = "dict[str, JSON] | list[JSON] | str | float | bool | None"
 
 _ENDED: Final = frozenset({"completed", "failed", "cancelled", "aborted"})
 _BAD_STATUS: Final = 42  # statuses are words
 _HANDLES: Final = ("action_uid", "task_id", "id")  # fields that name the work a call started
+_FAULTS: Final = (  # arguments of `inject`, each of which is a fault by itself, if it is set
+    "status",
+    "delay",
+    "hang",
+    "drop",
+    "lose",
+    "truncate",
+    "empty",
+    "bad_entry",
+    "nan",
+    "no_handle",
+    "no_route",
+)
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 # The answer of a gateway (Kong) that has no route to the cluster at the moment.
 NO_ROUTE: Final = b'{"message": "no Route matched with those values"}'
@@ -55,6 +68,18 @@ class Fault:
             return False
         on_path = path == self.path if self.exact else path.startswith(self.path)
         return on_path and self.method in {None, method} and self.node in {None, node}
+
+
+def check_fault(arguments: Mapping[str, object]) -> None:
+    """Raise `ValueError` for arguments of `inject` that are no fault, or contradict each other."""
+    has_answer = bool(arguments.get("status") or arguments.get("body"))
+    has_answer |= arguments.get("retry_after") is not None
+    if not (arguments.get("retry_after") is not None or any(map(arguments.get, _FAULTS))):
+        raise ValueError("no fault is given")
+    if arguments.get("empty") and (has_answer or arguments.get("no_route")):
+        raise ValueError("an empty answer has no body, and no status but 200")
+    if arguments.get("no_route") and has_answer:
+        raise ValueError("a gateway with no route answers 404, and has a body of its own")
 
 
 def next_fault(faults: Sequence[Fault], method: str, path: str, node: int) -> Fault | None:

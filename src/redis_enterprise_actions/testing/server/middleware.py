@@ -49,7 +49,7 @@ class NodeStates(Protocol):
 class Middleware:
     """aiohttp middleware of the nodes: request log, faults, redirects, authentication.
 
-    `faults` has the injected faults, the oldest first.
+    `faults` has the injected faults, the oldest first. No request is answered before `admit`.
     """
 
     def __init__(
@@ -69,6 +69,11 @@ class Middleware:
         self._chaos = chaos
         self._states = states
         self._clock = clock
+        self._admitted = asyncio.Event()
+
+    def admit(self) -> None:
+        """Let requests be answered, as the cluster is complete."""
+        self._admitted.set()
 
     def for_node(self, node: int) -> AiohttpMiddleware:
         """Return the middleware of one node."""
@@ -84,6 +89,7 @@ class Middleware:
         self, node: int, request: web.Request, handler: Handler
     ) -> web.StreamResponse | None:
         """Answer a request and record it; return None if the connection was closed."""
+        await self._admitted.wait()
         if node not in self._nodes.running:  # the client connected while the node stopped
             disconnect(request)
             return None

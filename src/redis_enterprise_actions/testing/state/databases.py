@@ -69,6 +69,12 @@ def busy_status(action: FakeAction) -> str:
     )
 
 
+def check_transfer_plan(plan: Plan) -> None:
+    """Raise `ValueError` if a plan has an outcome that no export, import or backup has."""
+    if plan.outcome not in {None, "completed", "failed", "never"}:
+        raise ValueError(f"outcome={plan.outcome!r} is none of completed, failed, never")
+
+
 def _no_transfers() -> dict[Transfer, TransferHistory]:
     return {kind: TransferHistory(kind) for kind in get_args(Transfer)}
 

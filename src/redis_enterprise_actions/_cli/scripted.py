@@ -1,0 +1,116 @@
+"""The command `fake-cluster` with a scenario file or the control API, for tests in any language."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+from redis_enterprise_actions._model.errors import UsageError
+from redis_enterprise_actions._model.text import one_line
+from redis_enterprise_actions.testing import ControlServer, FakeCluster, Scenario, ScenarioError
+
+from .output import print_json, print_line
+
+
+if TYPE_CHECKING:
+    import argparse
+
+_LOCALHOST: Final = "127.0.0.1"
+_MAX_NODES: Final = 100
+_SETTINGS: Final = ("port", "version", "nodes", "speed", "seed")  # of `FakeCluster`
+
+
+def make_cluster(args: argparse.Namespace) -> FakeCluster:
+    """Return the cluster that the arguments describe, which is not served yet.
+
+    Raises `UsageError` for a file that is no scenario, and for arguments that contradict each
+    other, or the file.
+    """
+    if args.control is None and args.control_host is not None:
+        raise UsageError("--control-host needs --control")
+    if args.nodes is not None and not 1 <= args.nodes <= _MAX_NODES:
+        raise UsageError(f"--nodes is 1 to {_MAX_NODES}")
+    try:
+        scenario = Scenario(v=1) if args.scenario is None else Scenario.read(args.scenario)
+        given = {name: getattr(args, name) for name in _SETTINGS if getattr(args, name) is not None}
+        settings: dict[str, Any] = scenario.settings() | given
+        _check_ports(args.control, settings.get("port", 0), settings.get("nodes", 1))
+        cluster = FakeCluster.from_scenario(scenario, **given)
+    except ScenarioError as error:
+        raise _wrong_file(str(args.scenario), error) from error
+    except ValueError as error:
+        raise UsageError(one_line(str(error))) from error
+    if not cluster.speed and args.control is None:
+        raise UsageError("a clock of speed 0 needs --control: nothing else changes its time")
+    return cluster
+
+
+def _check_ports(control: int | None, port: int, nodes: int) -> None:
+    if control is not None and port and port <= control < port + nodes:
+        raise UsageError(f"--control {control} is the port of a node: they have {port} and up")
+
+
+def _wrong_file(path: str, error: ScenarioError) -> UsageError:
+    return UsageError(one_line(str(ScenarioError(path, error.field, error.problem))))
+
+
+async def serve_scripted(cluster: FakeCluster, args: argparse.Namespace) -> NoReturn:
+    """Serve a cluster, with `--control` its control API as well, until cancelled.
+
+    Raises `UsageError` for a port that cannot be used, and for an entry of the scenario that the
+    cluster refuses at the start.
+    """
+    async with AsyncExitStack() as stack:
+        try:
+            await stack.enter_async_context(cluster)
+        except ScenarioError as error:
+            raise _wrong_file(str(args.scenario), error) from error
+        except (OSError, OverflowError) as error:
+            raise UsageError(f"{_port_text(args)} cannot be used: {error}") from error
+        control = None
+        if args.control is not None:
+            host = args.control_host or _LOCALHOST
+            server = ControlServer(cluster, port=args.control, host=host)
+            try:
+                control = (await stack.enter_async_context(server)).url
+            except (OSError, OverflowError, UnicodeError) as error:
+                text = f"--control {args.control} on {one_line(host)} cannot be used: {error}"
+                raise UsageError(text) from error
+        if args.json:
+            print_json(_addresses(cluster, control))
+        else:
+            _print_addresses(cluster, control)
+        while True:  # noqa: ASYNC110 - there is no event to wait for
+            await asyncio.sleep(3600)
+
+
+def _port_text(args: argparse.Namespace) -> str:
+    if args.port is not None:
+        return f"--port {args.port}"
+    return "the port" if args.scenario is None else f"the port of {one_line(args.scenario)}"
+
+
+def _addresses(cluster: FakeCluster, control: str | None) -> dict[str, object]:
+    """Return the addresses and credentials for `--json`."""
+    return {
+        "v": 1,
+        "url": cluster.url,
+        "urls": cluster.urls,
+        "username": cluster.username,
+        "password": cluster.password,
+        "version": cluster.version,
+        "control": control,
+    }
+
+
+def _print_addresses(cluster: FakeCluster, control: str | None) -> None:
+    print_line(f"A fake cluster, version {cluster.version}, is at {cluster.url} until Ctrl-C.")
+    if control is not None:
+        print_line(f"Its control API is at {control}")
+    print_line("In another terminal:")
+    print_line("")
+    print_line(f"export REDIS_ENTERPRISE_URL={shlex.quote(' '.join(cluster.urls))}")
+    print_line(f"export REDIS_ENTERPRISE_USER={shlex.quote(cluster.username)}")
+    print_line(f"export REDIS_ENTERPRISE_PASSWORD={shlex.quote(cluster.password)}")

@@ -1,0 +1,74 @@
+"""`ControlServer`: the control API of a fake cluster, on a port of its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from .app import PREFIX, ControlApi
+
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+    from redis_enterprise_actions.testing.cluster import FakeCluster
+
+
+class ControlServer:
+    """The control API of a cluster, served inside `async with`, which begins after the cluster's.
+
+    Programs in any language call it to plan work, inject faults, stop nodes, set the clock and
+    reset the cluster. The API has no credentials and is for tests only: it listens on 127.0.0.1
+    unless `host` names another address or name of this machine. `port` 0 takes a free one.
+
+    Raises `OSError` if it cannot listen there.
+
+        async with FakeCluster() as cluster, ControlServer(cluster) as control:
+            print(control.url)
+    """
+
+    def __init__(self, cluster: FakeCluster, *, port: int = 0, host: str = "127.0.0.1") -> None:
+        self._cluster = cluster
+        self._port = port
+        self._host = host
+        self._runner: web.AppRunner | None = None
+        self._url: str | None = None
+
+    @property
+    def url(self) -> str:
+        """Address of the API, such as `http://127.0.0.1:43217/_fake/`.
+
+        Raises `RuntimeError` outside `async with`.
+        """
+        if self._url is None:
+            raise RuntimeError("the control API is served inside `async with` only")
+        return self._url
+
+    async def __aenter__(self) -> Self:
+        # The API is a part of the fake.
+        timeline = self._cluster._timeline  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        api = ControlApi(self._cluster, timeline, self._host)
+        self._runner = web.AppRunner(api.app(), access_log=None, shutdown_timeout=0)
+        try:
+            await self._runner.setup()
+            site = web.TCPSite(self._runner, self._host, self._port)
+            await site.start()
+        except BaseException:
+            await self._runner.cleanup()
+            raise
+        host, port = self._runner.addresses[0][:2]
+        shown = f"[{host}]" if ":" in host else host
+        self._url = f"http://{shown}:{port}{PREFIX}"
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        assert self._runner is not None, "it was entered"
+        self._url = None
+        await self._runner.cleanup()

@@ -1,0 +1,1 @@
+"""Scenario files: the nodes, databases, work, faults and times of a fake cluster."""
