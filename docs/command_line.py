@@ -1,28 +1,32 @@
-"""Reference pages of the command: `command-line.md` and `action.schema.json`.
+"""Reference pages of the command: `command-line.md`, and the schemas of what it prints as JSON.
 
-`python docs/command_line.py` writes both. The page comes from the command's argument parser. The
-schema is that of the type that `get --json` and `list --json` print. A test fails if either file
-is out of date.
+`python docs/command_line.py` writes all. The page comes from the command's argument parser. The
+schemas are those of the types that `get --json`, `list --json`, `check --json` and `doctor --json`
+print, and of the objects of a cluster in Python. A test fails if a file is out of date.
 """
 
 from __future__ import annotations
 
 import inspect
 import json
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from redis_enterprise_actions import Action
+from redis_enterprise_actions import Action, Crdb, Database, Node, Secret
 from redis_enterprise_actions._cli import information
 from redis_enterprise_actions._cli.arguments import build_parser
 from redis_enterprise_actions._cli.calls.arguments import add_call_options
+from redis_enterprise_actions._cli.check.command import CheckDocument
 from redis_enterprise_actions._cli.commands import COMMANDS, Group
 from redis_enterprise_actions._cli.connection_options import add_connection_options
+from redis_enterprise_actions._cli.doctor.result import AnyLine
 from redis_enterprise_actions._cli.help import rows_of, spelling
 from redis_enterprise_actions._cli.parser import CommandParser
 from redis_enterprise_actions._cli.wait.arguments import add_wait_options
+from redis_enterprise_actions._cli.wait.events import schema_of_lines
 
 
 if TYPE_CHECKING:
@@ -149,19 +153,40 @@ def _cell(words: str) -> str:
     return " ".join(words.split()).replace("|", "\\|").replace("<", "&lt;")
 
 
-def schema() -> str:
-    """Return `action.schema.json`: the JSON Schema of an `Action`."""
-    schemas, components = msgspec.json.schema_components([Action], ref_template="#/$defs/{name}")
-    for each in components.values():
+def schema(*types: type) -> str:
+    """Return the JSON Schema of a document of one of the types."""
+    schemas, components = msgspec.json.schema_components(
+        types, ref_template="#/$defs/{name}", schema_hook=_hidden_text
+    )
+    documents = schemas[0] if len(schemas) == 1 else {"anyOf": list(schemas)}
+    dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    return _written({**dialect, **documents, "$defs": components})
+
+
+def lines_of_doctor() -> str:
+    """Return the JSON Schema of a line of `doctor --json`."""
+    return _written(schema_of_lines(AnyLine, "A line of redis-actions doctor --json"))
+
+
+def _hidden_text(secret: type) -> dict[str, Any]:
+    """Return the schema of a `Secret`, as objects have it in JSON."""
+    assert secret is Secret
+    return {"type": "string", "const": "***"}
+
+
+def _written(schema: dict[str, Any]) -> str:
+    for each in schema["$defs"].values():
         if "description" in each:  # Python 3.13 strips the indentation of docstrings, 3.11 does not
             each["description"] = inspect.cleandoc(each["description"])
-    dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
-    return json.dumps({**dialect, **schemas[0], "$defs": components}, indent=2) + "\n"
+    return json.dumps(schema, indent=2) + "\n"
 
 
 PAGES: Final[dict[str, Callable[[], str]]] = {
     "command-line.md": page,
-    "action.schema.json": schema,
+    "action.schema.json": partial(schema, Action),
+    "check.schema.json": partial(schema, CheckDocument),
+    "doctor.schema.json": lines_of_doctor,
+    "objects.schema.json": partial(schema, Database, Node, Crdb),
 }
 
 if __name__ == "__main__":

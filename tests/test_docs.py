@@ -205,9 +205,13 @@ def test_front_page() -> None:
         assert f"]({page}" in front
 
 
-@pytest.mark.parametrize("name", ["command-line.md", "action.schema.json"])
+@pytest.mark.parametrize(
+    "name",
+    ["command-line.md"]
+    + [f"{each}.schema.json" for each in ("action", "check", "doctor", "objects")],
+)
 def test_generated_files(name: str) -> None:
-    """The generated files are up to date with the parser and the type."""
+    """The generated files are up to date with the parser and the types."""
     hint = f"docs/{name} is out of date: run python docs/command_line.py"
     written = runpy.run_path(str(ROOT / "docs" / "command_line.py"))["PAGES"]
 

@@ -26,6 +26,7 @@ def test_an_error_before_anything_was_seen() -> None:
     event = event_of("a1", UsageError("no such thing"))
 
     assert event == {
+        "v": 1,
         "ref": "a1",
         "outcome": "UsageError",
         "message": "no such thing",

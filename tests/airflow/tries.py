@@ -39,4 +39,4 @@ def posted(server: ThreadedCluster) -> list[str]:
 
 def end(outcome: str = "completed", ref: str = "action:a1") -> WaitEvent:
     """Return the payload of a trigger's event."""
-    return WaitEvent(ref=ref, outcome=outcome, message="words", action=ENDED)
+    return WaitEvent(v=1, ref=ref, outcome=outcome, message="words", action=ENDED)

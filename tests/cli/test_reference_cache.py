@@ -28,6 +28,17 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache" / "redis-actions" / "references.json"
 
 
+@pytest.mark.parametrize("version", [{}, {"v": 2}])
+def test_other_version(file: Path, version: dict[str, int]) -> None:
+    """A file of another version of the format counts as empty, and is replaced."""
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps({**version, "urls": [URL], "seen": {"a": time.time()}}))
+
+    assert remembered([URL]) == []
+    remember([URL], ["b"])
+    assert remembered([URL]) == ["b"]
+
+
 def test_remembered(file: Path) -> None:
     """The references of all commands are remembered, those of the latest command first."""
     remember([URL], ["action:a", "node:1/remove"])
@@ -78,7 +89,7 @@ def test_age(file: Path, age: float, known: bool) -> None:
     """References are forgotten after an hour, and if the clock was set back."""
     file.parent.mkdir(parents=True)
     seen = {"a": time.time() - age}
-    file.write_text(json.dumps({"urls": [URL], "seen": seen}))
+    file.write_text(json.dumps({"v": 1, "urls": [URL], "seen": seen}))
 
     assert remembered([URL]) == (["a"] if known else [])
 
@@ -86,10 +97,10 @@ def test_age(file: Path, age: float, known: bool) -> None:
 @pytest.mark.parametrize(
     "content",
     [
-        *(b"", b"{", b"[]", b"5", b'{"urls": 5}', b"\xff", b"[" * 100_000),
-        b'{"urls": ["x"], "seen": [1]}',
-        b'{"urls": [5], "seen": {}}',
-        b'{"urls": [], "seen": {"a": "b"}}',
+        *(b"", b"{", b"[]", b"5", b'{"v": 1, "urls": 5}', b"\xff", b"[" * 100_000),
+        b'{"v": 1, "urls": ["x"], "seen": [1]}',
+        b'{"v": 1, "urls": [5], "seen": {}}',
+        b'{"v": 1, "urls": [], "seen": {"a": "b"}}',
     ],
 )
 def test_damaged(file: Path, content: bytes) -> None:

@@ -212,11 +212,11 @@ HOSTILE_ACTION = Action(
 
 @pytest.mark.parametrize("action", [MACHINE, HOSTILE_ACTION, completed(MACHINE)])
 def test_to_dict(action: Action) -> None:
-    """`to_dict` returns the fields as JSON has them, and nothing else."""
+    """`to_dict` returns the fields as JSON has them, and nothing else but the version."""
     fields = action.to_dict()
 
     assert json.loads(json.dumps(fields)) == fields == json.loads(action.to_json())
-    assert set(fields) == set(Action.__struct_fields__)
+    assert set(fields) == {"v", *Action.__struct_fields__}
     assert msgspec.convert(fields, Action) == action
 
 

@@ -65,6 +65,7 @@ def test_value(found: Database | Node | Crdb) -> None:
 def test_json() -> None:
     """JSON has all fields."""
     assert CRDB.to_dict() == {
+        "v": 1,
         "guid": "g",
         "name": "world",
         "instances": [{"id": 1, "cluster": "a.local", "db_uid": 4}],

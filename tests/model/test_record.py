@@ -264,7 +264,7 @@ class TestRecord:
         action = with_record(at(2, "completed"), record_of(builder_with()))
 
         assert repr(action) == "<FinishedAction 'a1' SMUpdateBDB completed 2 %>"
-        assert set(action.to_dict()) == {*Action.__struct_fields__, "record"}
+        assert set(action.to_dict()) == {"v", *Action.__struct_fields__, "record"}
 
     @pytest.mark.parametrize(
         ("answers", "outcome", "over", "text"),

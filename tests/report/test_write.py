@@ -392,7 +392,7 @@ def test_json(tmp_path: Path, records: Sequence[Record]) -> None:
     write_report(tmp_path / "r.json", records)
     written = (tmp_path / "r.json").read_bytes()
 
-    assert json.loads(written)["schema"] == 1
+    assert json.loads(written)["v"] == 1
     assert msgspec.json.decode(written, type=ReportDocument).records == tuple(records)
 
 

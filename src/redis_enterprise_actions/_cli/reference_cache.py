@@ -36,7 +36,7 @@ def remember(urls: Sequence[str], refs: Iterable[str]) -> None:
     with contextlib.suppress(OSError):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
-            _write_private(draft, json.dumps({"urls": list(urls), "seen": newest}))
+            _write_private(draft, json.dumps({"v": 1, "urls": list(urls), "seen": newest}))
             draft.replace(path)
         finally:
             draft.unlink(missing_ok=True)
@@ -55,6 +55,8 @@ def _fresh(path: Path, urls: Iterable[str], now: float) -> dict[str, float]:
     """
     try:
         cache = json.loads(path.read_bytes())
+        if cache["v"] != 1:
+            return {}
         cached = set(map(_plain, cache["urls"]))
         fresh = {ref: at for ref, at in cache["seen"].items() if 0 <= now - at <= _MAX_AGE}
     except (OSError, ValueError, RecursionError, LookupError, TypeError, AttributeError):

@@ -168,7 +168,7 @@ class PendingOp(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return one_line(" ".join(words))
 
 
-class Action(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class Action(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="v", tag=1):
     """One long-running piece of work on the cluster, as last seen.
 
     `status` is the cluster's own word and `phase` its meaning. `progress` is in percent, 0 to 100,
@@ -178,7 +178,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     datetimes in UTC. `error_code` and `error` are the cluster's words about a failure. `evidence`
     is the source of this state: nearly always the action itself.
 
-    Immutable, hashable and picklable; `to_dict` and `to_json` make JSON of it.
+    Immutable, hashable and picklable; `to_dict` and `to_json` make JSON of it, with `"v": 1`.
 
     Work that is no action in the API's sense has the same shape, and a reference such as
     `export:3` for a `uid` where it has none of its own.
@@ -245,7 +245,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return ", ".join(shown) or None
 
     def to_dict(self) -> dict[str, object]:
-        """Return the fields as JSON has them: times are text in ISO 8601, enums their words."""
+        """Return `"v": 1` and the fields as in JSON: times are ISO 8601, enums their words."""
         return msgspec.json.decode(msgspec.json.encode(self), type=dict[str, object])
 
     def to_json(self) -> str:

@@ -37,7 +37,7 @@ class Finding(msgspec.Struct, frozen=True):
         return one_line(f"{self.object}: {self.text}")
 
 
-class ClusterCheck(msgspec.Struct, frozen=True, kw_only=True):
+class ClusterCheck(msgspec.Struct, frozen=True, kw_only=True, tag_field="v", tag=1):
     """Result of one look at a cluster: healthy unless there are `findings`.
 
     `source` is `v4` if the cluster has a health report (8.0.16 and newer), and otherwise `v1`: the

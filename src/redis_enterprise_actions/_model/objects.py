@@ -13,10 +13,10 @@ from .secret import Secret
 from .text import json_text, one_line
 
 
-class ClusterObject(msgspec.Struct, frozen=True, kw_only=True):
+class ClusterObject(msgspec.Struct, frozen=True, kw_only=True, tag_field="v", tag=1):
     """Base of the objects of a cluster, as last read.
 
-    Immutable, hashable and picklable; `to_dict` and `to_json` make JSON of it.
+    Immutable, hashable and picklable; `to_dict` and `to_json` make JSON of it, with `"v": 1`.
     """
 
     @property
@@ -25,7 +25,7 @@ class ClusterObject(msgspec.Struct, frozen=True, kw_only=True):
         raise NotImplementedError
 
     def to_dict(self) -> dict[str, object]:
-        """Return the fields as JSON has them; a secret is `***`."""
+        """Return `"v": 1` and the fields as JSON has them; a secret is `***`."""
         return msgspec.json.decode(
             msgspec.json.encode(self, enc_hook=_hidden), type=dict[str, object]
         )

@@ -56,7 +56,7 @@ class Outage(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True):
+class Record(msgspec.Struct, frozen=True, kw_only=True, tag_field="v", tag=1):
     """History of one wait.
 
     `ref` is the reference waited for (empty where a call had started nothing to wait for), `title`
@@ -78,7 +78,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     the end was seen: the time since the request whose answer last showed the action as not ended.
     It is None where there was no such answer, or where the end is known from another source.
 
-    Immutable, hashable and picklable; `msgspec.json.encode(record)` makes JSON of it.
+    Immutable, hashable and picklable; `msgspec.json.encode(record)` makes JSON of it, with
+    `"v": 1`.
     """
 
     ref: str

@@ -9,7 +9,7 @@ import secrets
 import stat
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
@@ -27,15 +27,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 
-class ReportDocument(msgspec.Struct, frozen=True, kw_only=True):
-    """A report as JSON. `schema` is the version of its shape; fields may be added."""
+class ReportDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="v", tag=1):
+    """A report as JSON. `v` is the version of its shape; fields may be added."""
 
-    schema: Literal[1]
     records: tuple[Record, ...]
 
 
 def _json(records: Sequence[Record]) -> str:
-    encoded = json_text(ReportDocument(schema=1, records=tuple(records)))
+    encoded = json_text(ReportDocument(records=tuple(records)))
     return f"{msgspec.json.format(encoded)}\n"
 
 
@@ -61,7 +60,7 @@ def write_report(path: str | os.PathLike[str], records: Sequence[Record]) -> Non
     """Write the records of waits as a timeline, in the format that the suffix names.
 
     `.html` is a page and `.svg` a drawing, both of which load nothing; `.md` is Markdown for the
-    summary of a job, and `.json` is `{"schema": 1, "records": [...]}`. An existing file is replaced
+    summary of a job, and `.json` is `{"v": 1, "records": [...]}`. An existing file is replaced
     atomically, by one with the same permissions; if that fails, it stays as it was. A link stays
     one. A FIFO, a device or a link to `/dev/stdout` is written to.
 

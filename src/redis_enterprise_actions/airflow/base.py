@@ -89,7 +89,7 @@ class RedisEnterpriseBaseOperator(CallArguments):
             self.on_kill()
             self._refuse_killed(state, started)
         if not self.wait_for_completion:
-            return {"ref": started}
+            return {"v": 1, "ref": started}
         wait = self.wait_of(started, started_at)
         try:
             check(settings, wait)
@@ -269,7 +269,7 @@ class RedisEnterpriseBaseOperator(CallArguments):
                 return operation.ref
             answer: Result = {"answer": masking.without_secrets(operation.answer)}
             if not self.wait_for_completion:
-                return {"ref": None} | answer
+                return {"v": 1, "ref": None} | answer
             try:
                 return (await operation.wait(until=self.until)).to_dict() | answer
             except UsageError as error:

@@ -7,7 +7,7 @@ nothing if the work has failed or the cluster refuses a request.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, TypedDict
+from typing import TYPE_CHECKING, Final, Literal, TypedDict
 
 from redis_enterprise_actions import (
     Action,
@@ -40,9 +40,10 @@ class WaitEvent(TypedDict):
     """Payload of a trigger's event: the end of a wait.
 
     `outcome` is "completed", "Stopped", or the class name of the error, and `message` its text.
-    `action` is the `Action` as last seen.
+    `action` is the `Action` as last seen, and `v` the version of this payload.
     """
 
+    v: Literal[1]
     ref: str
     outcome: str
     message: str
@@ -52,11 +53,13 @@ class WaitEvent(TypedDict):
 def event_of(ref: str, result: Action | RedisActionsError) -> WaitEvent:
     """Return the event for the action that a wait returned, or for the error that it raised."""
     if isinstance(result, Action):
-        return WaitEvent(ref=ref, outcome=COMPLETED, message=str(result), action=result.to_dict())
+        return WaitEvent(
+            v=1, ref=ref, outcome=COMPLETED, message=str(result), action=result.to_dict()
+        )
     seen = result.action if isinstance(result, (RequestError, WaitError)) else None
     action = None if seen is None else seen.to_dict()
     message = in_words_of_connections(str(result))
-    return WaitEvent(ref=ref, outcome=type(result).__name__, message=message, action=action)
+    return WaitEvent(v=1, ref=ref, outcome=type(result).__name__, message=message, action=action)
 
 
 def airflow_error(

@@ -6,7 +6,7 @@ older versions nothing is kept, and `is_persistent` is False.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypedDict, cast
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol, TypedDict, cast
 
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ class _TaskInstance(Protocol):
 class _StoredState(TypedDict):
     """Value in the store. `max_tries` grows when a user clears the task, and only then."""
 
+    v: Literal[1]
     ref: str | None
     ended: bool
     max_tries: int
@@ -96,4 +97,6 @@ class TaskState:
 
     def _write(self, ref: str | None, *, ended: bool) -> None:
         if self._store is not None:
-            self._store.set(_KEY, _StoredState(ref=ref, ended=ended, max_tries=self._max_tries))
+            self._store.set(
+                _KEY, _StoredState(v=1, ref=ref, ended=ended, max_tries=self._max_tries)
+            )

@@ -49,10 +49,10 @@ class WorkerWait:
             return event_of(ref, error)
         except AirflowTaskTimeout:
             message = f"{goal} timed out after {duration_text(self._wait.elapsed())}"
-            return WaitEvent(ref=ref, outcome=TIMED_OUT, message=message, action=None)
+            return WaitEvent(v=1, ref=ref, outcome=TIMED_OUT, message=message, action=None)
         except asyncio.CancelledError:
             message = f"the wait for {goal} was stopped"
-            return WaitEvent(ref=ref, outcome=STOPPED, message=message, action=None)
+            return WaitEvent(v=1, ref=ref, outcome=STOPPED, message=message, action=None)
 
     def stop(self) -> None:
         """End the wait with the outcome `STOPPED`."""

@@ -92,6 +92,7 @@ async def test_json(lines: Lines) -> None:
     (warning,) = [each for each in checks if each["level"] == "warning"]
     assert warning == {
         "event": "check",
+        "v": 1,
         "level": "warning",
         "check": "permissions",
         "node": None,
@@ -101,6 +102,7 @@ async def test_json(lines: Lines) -> None:
     }
     assert end == {
         "event": "done",
+        "v": 1,
         "ok": 13,
         "warnings": 1,
         "failures": 0,

@@ -130,7 +130,7 @@ class TestSubmit:
         assert main([*FLUSH, "--json", "--no-wait"]) == 0
         (line,) = lines()
         event = json.loads(line)
-        assert (event["event"], event["schema"], event["ref"]) == ("submitted", 1, "crdb:t1")
+        assert (event["event"], event["v"], event["ref"]) == ("submitted", 1, "crdb:t1")
 
     def test_wait(self, threaded: ThreadedCluster, lines: Callable[[], list[str]]) -> None:
         """The reference is printed first, then the end as `wait` prints it."""

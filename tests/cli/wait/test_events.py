@@ -42,7 +42,7 @@ def test_every_event_conforms() -> None:
 
     assert all(conforms(line) for line in lines)
     assert {json.loads(line)["event"] for line in lines} == set(SCHEMA["discriminator"]["mapping"])
-    assert {json.loads(line)["schema"] for line in lines} == {1}
+    assert {json.loads(line)["v"] for line in lines} == {1}
 
 
 def test_other_objects_do_not_conform() -> None:
@@ -50,7 +50,7 @@ def test_other_objects_do_not_conform() -> None:
     (line,) = json_lines([WarningEvent(**time_at(0), message="x")])
     event = json.loads(line)
 
-    assert not conforms(json.dumps({**event, "schema": 2}))
+    assert not conforms(json.dumps({**event, "v": 2}))
     assert not conforms(json.dumps({**event, "event": "warned"}))
     assert not conforms(json.dumps({**event, "more": 1}))
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
 
 from redis_enterprise_actions._cli.connection import client_from_args
 from redis_enterprise_actions._cli.output import print_json, print_line
+from redis_enterprise_actions._model.cluster_check import Finding
 from redis_enterprise_actions._model.outcome import Outcome
 from redis_enterprise_actions._model.text import count_text
 
@@ -19,6 +22,14 @@ if TYPE_CHECKING:
     from redis_enterprise_actions._model.cluster_check import ClusterCheck
 
 
+class CheckDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="v", tag=1):
+    """Result of a check as JSON. `v` is the version of its shape."""
+
+    healthy: bool
+    source: Literal["v4", "v1"]
+    findings: tuple[Finding, ...]
+
+
 def run_check(args: argparse.Namespace, _: Execution) -> Coroutine[object, object, int]:
     """Return the look at the cluster."""
     return _check(args, client_from_args(args))
@@ -30,12 +41,7 @@ async def _check(args: argparse.Namespace, client: ActionsClient) -> int:
         check = await client.cluster.check(ignore_maintenance=args.ignore_maintenance)
     if args.json:
         print_json(
-            {
-                "v": 1,
-                "healthy": check.is_healthy,
-                "source": check.source,
-                "findings": check.findings,
-            }
+            CheckDocument(healthy=check.is_healthy, source=check.source, findings=check.findings)
         )
     else:
         print_line("\n".join([_verdict(check), *map(str, check.findings)]))

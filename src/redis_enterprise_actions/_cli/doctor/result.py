@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 import msgspec
 
@@ -42,6 +42,35 @@ class CheckResult(msgspec.Struct, frozen=True):
         return f"{self.level:<7}  {self.check:<11}  {text}"
 
 
+class Line(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
+    """Base of the lines of `doctor --json`. `v` is the version of their shape."""
+
+    v: Literal[1] = 1
+
+
+class CheckLine(Line, frozen=True, kw_only=True, tag="check"):
+    """Result of one check, as `CheckResult` has it."""
+
+    level: Level
+    check: str
+    seen: str
+    advice: str | None
+    node: str | None
+
+
+class SummaryLine(Line, frozen=True, kw_only=True, tag="done"):
+    """Summary, the last line: the number of results of each level, and of requests sent."""
+
+    ok: int
+    warnings: int
+    failures: int
+    requests: int
+    exit_code: int
+
+
+AnyLine: TypeAlias = CheckLine | SummaryLine
+
+
 class DiagnosticReport:
     """Collection of results that prints each as it is added, as a line or as JSON."""
 
@@ -53,9 +82,16 @@ class DiagnosticReport:
         """Print a result, and count it."""
         self._levels.append(result.level)
         if self._as_json:
-            fields = msgspec.structs.asdict(result)
-            del fields["any_node_suffices"]
-            print_json({"event": "check", **fields, "seen": one_line(result.seen)[:_MAX_LENGTH]})
+            seen = one_line(result.seen)[:_MAX_LENGTH]
+            print_json(
+                CheckLine(
+                    level=result.level,
+                    check=result.check,
+                    seen=seen,
+                    advice=result.advice,
+                    node=result.node,
+                )
+            )
         else:
             print_line(str(result))
 
@@ -63,9 +99,16 @@ class DiagnosticReport:
         """Print the summary; return the exit code: `exit_failed` if a check failed, else 0."""
         ok, warnings, failures = map(self._levels.count, Level)
         code = exit_failed if failures else 0
-        counts = {"ok": ok, "warnings": warnings, "failures": failures, "requests": requests}
         if self._as_json:
-            print_json({"event": "done", **counts, "exit_code": code})
+            print_json(
+                SummaryLine(
+                    ok=ok,
+                    warnings=warnings,
+                    failures=failures,
+                    requests=requests,
+                    exit_code=code,
+                )
+            )
         else:
             print_line(
                 f"{ok} ok, {count_text(warnings, 'warning')}, {count_text(failures, 'failure')}, "

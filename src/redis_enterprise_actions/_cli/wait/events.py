@@ -1,6 +1,6 @@
 """Events of waits, one Struct for each kind.
 
-`--output json` prints each as a line; every other display is made from them. `schema` is increased
+`--output json` prints each as a line; every other display is made from them. `v` is increased
 when a field is removed or changes its meaning, not when a field is added.
 """
 
@@ -28,7 +28,7 @@ class EventTime(TypedDict):
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
     """Fields that all events have. `elapsed` is in seconds since the command began."""
 
-    schema: Literal[1] = 1
+    v: Literal[1] = 1
     time: _Timestamp
     elapsed: _Seconds
 
@@ -157,8 +157,18 @@ AnyEvent: TypeAlias = (
 
 def json_schema() -> dict[str, object]:
     """Return the JSON Schema of a line, which docs/events.schema.json holds."""
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "A line of redis-actions wait --output json",
-        **msgspec.json.schema(AnyEvent),
-    }
+    return schema_of_lines(AnyEvent, "A line of redis-actions wait --output json")
+
+
+def schema_of_lines(lines: object, title: str) -> dict[str, object]:
+    """Return the JSON Schema of a union of lines, each of which has a `v`.
+
+    In the generated schema `v` is optional, as it has a default.
+    """
+    schema = msgspec.json.schema(lines)
+    for each in schema["$defs"].values():
+        version = each.get("properties", {}).get("v", {})
+        if version.pop("default", None) is not None:
+            each["required"].insert(1, "v")  # after the kind of line
+    dialect = "https://json-schema.org/draft/2020-12/schema"
+    return {"$schema": dialect, "title": title, **schema}

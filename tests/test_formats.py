@@ -1,0 +1,222 @@
+"""Tests of formats: all JSON that leaves the process has the version of its format."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import jsonschema
+import msgspec
+import pytest
+
+from redis_enterprise_actions import (
+    Action,
+    ClusterCheck,
+    Crdb,
+    Database,
+    Node,
+    Outcome,
+    Record,
+    write_report,
+)
+from redis_enterprise_actions._cli.arguments import build_parser
+from redis_enterprise_actions._cli.commands import COMMANDS
+from redis_enterprise_actions._cli.main import main
+from redis_enterprise_actions._cli.parser import CommandParser
+from redis_enterprise_actions._cli.wait.arguments import add_wait_options
+from redis_enterprise_actions._model.record import with_record
+from redis_enterprise_actions._report.write import ReportDocument
+from redis_enterprise_actions.testing import Plan
+from tests.conftest import ACTIVE
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.threaded_cluster import ThreadedCluster
+
+DOCS: Final = Path(__file__).parent.parent / "docs"
+SOURCE: Final = DOCS.parent / "src" / "redis_enterprise_actions"
+SCHEMAS: Final = sorted(DOCS.glob("*.schema.json"))
+
+# Each command that prints JSON: its arguments, and the schema of a line.
+COMMANDS_WITH_JSON: Final = {
+    "list": (["--json"], "action"),
+    "get": (["a1", "--json"], "action"),
+    "check": (["--json"], "check"),
+    "doctor": (["--json"], "doctor"),
+    "wait": (["a1", "--json"], "events"),
+    "submit": (["DELETE", "/v1/bdbs/1", "--yes", "--json"], "events"),
+}
+
+# Each module that makes JSON: the format on the page, or why it is none of ours.
+WRITERS: Final = {
+    "_cli/calls/command.py": "none: the cluster's answer to a dry run",
+    "_cli/check/command.py": "check of a cluster",
+    "_cli/doctor/result.py": "diagnosis",
+    "_cli/listing/command.py": "action",
+    "_cli/output.py": "none: it writes what others make",
+    "_cli/reference_cache.py": "the references kept for Tab",
+    "_cli/wait/plain.py": "events of a wait",
+    "_cli/wait/references.py": "none: an entry of the input, read again",
+    "_client/config/profile_writer.py": "none: a text in TOML",
+    "_client/http/auth.py": "none: a request",
+    "_client/http/redaction.py": "none: a text as it stands in JSON",
+    "_client/submit/handle.py": "none: a part of an answer, read again",
+    "_client/submit/request.py": "none: a request",
+    "_client/wire/lenient_json.py": "none: an answer, read again",
+    "_client/wire/reasons.py": "none: a text of an answer",
+    "_model/action.py": "action",
+    "_model/objects.py": "database, node, Active-Active database",
+    "_model/record.py": "flight record",
+    "_model/text.py": "none: it writes what others make",
+    "_report/write.py": "flight record, and a report of several",
+}
+MAKES_JSON: Final = ("json_text(", "print_json(", "json.dumps(", "json.encode(")
+
+RECORD: Final = Record(
+    ref="action:a1",
+    title="SMUpdateBDB",
+    began=datetime(2026, 1, 1, tzinfo=UTC),
+    elapsed=1.0,
+    polls=2,
+    outcome=Outcome.COMPLETED,
+)
+VALUES: Final = {
+    "action": ACTIVE,
+    "finished action": with_record(ACTIVE, RECORD),
+    "record": RECORD,
+    "check": ClusterCheck(),
+    "database": Database(uid=1),
+    "node": Node(uid=1),
+    "crdb": Crdb(guid="g"),
+    "report": ReportDocument(records=(RECORD,)),
+}
+
+
+def schema_of(name: str) -> dict[str, Any]:
+    """Return a schema in docs/."""
+    schema: dict[str, Any] = json.loads((DOCS / f"{name}.schema.json").read_text("utf-8"))
+    return schema
+
+
+def documents_of(schema: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the objects that a schema allows as a document."""
+    references = [each["$ref"] for each in schema.get("anyOf", [schema])]
+    return [schema["$defs"][each.removeprefix("#/$defs/")] for each in references]
+
+
+@pytest.mark.parametrize("file", SCHEMAS, ids=lambda file: file.name.partition(".")[0])
+def test_schemas(file: Path) -> None:
+    """Each schema requires a version, and the page on formats links to it."""
+    documents = documents_of(json.loads(file.read_text("utf-8")))
+
+    assert documents
+    for document in documents:
+        assert "v" in document["required"]
+        assert document["properties"]["v"] == {"enum": [1]}
+    assert f"]({file.name})" in (DOCS / "formats.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("value", VALUES.values(), ids=VALUES)
+def test_values(value: Any) -> None:  # noqa: ANN401 - one of several types
+    """A value has its version in JSON, which no other version is read as."""
+    written = json.loads(msgspec.json.encode(value))
+
+    assert next(iter(written.items())) == ("v", 1)
+    assert msgspec.convert(written | {"unknown": 1}, type(value)) == value
+    with pytest.raises(msgspec.ValidationError, match=r"Invalid value 2 - at `\$\.v`"):
+        msgspec.convert(written | {"v": 2}, type(value))
+
+
+@pytest.mark.parametrize("value", VALUES.values(), ids=VALUES)
+def test_methods(value: Any) -> None:  # noqa: ANN401 - as above
+    """`to_dict` and `to_json` have the version, and so have documents within documents."""
+    if isinstance(value, (Action, Database, Node, Crdb)):
+        assert value.to_dict()["v"] == 1
+        assert json.loads(value.to_json()) == value.to_dict()
+    finished: Any = with_record(ACTIVE, RECORD).to_dict()
+
+    assert (finished["v"], finished["record"]["v"]) == (1, 1)
+
+
+def test_report(tmp_path: Path) -> None:
+    """A report and each of its records have a version."""
+    write_report(tmp_path / "r.json", [RECORD, RECORD])
+    report = json.loads((tmp_path / "r.json").read_text("utf-8"))
+
+    jsonschema.validate(report, schema_of("flight-record"))
+    assert [report["v"], *(record["v"] for record in report["records"])] == [1, 1, 1]
+
+
+def parsers(parser: CommandParser, name: str) -> Iterator[tuple[str, CommandParser]]:
+    """Yield a command, or its subcommands."""
+    if not parser.commands:
+        yield name, parser
+    for each in parser.commands.values():
+        yield from parsers(each, f"{name} {each.prog.rpartition(' ')[2]}")
+
+
+def options_of(parser: CommandParser) -> set[str]:
+    """Return the options of a command."""
+    return {option for each in parser._actions for option in each.option_strings}
+
+
+def test_commands_with_json() -> None:
+    """Each command with `--json` is in the list, or prints events as all named calls do."""
+    events = CommandParser(add_help=False)
+    add_wait_options(events)
+    top = build_parser()
+    found = dict(pair for row in COMMANDS for pair in parsers(top.command(row.name), row.name))
+    with_json = {name for name, parser in found.items() if "--json" in options_of(parser)}
+    named_calls = {name for name in with_json if " " in name}
+
+    assert with_json - named_calls == set(COMMANDS_WITH_JSON)
+    assert len(named_calls) > 20
+    assert all(options_of(events) <= options_of(found[name]) for name in named_calls)
+
+
+@pytest.mark.enable_socket
+@pytest.mark.parametrize(
+    ("command", "schema"),
+    [
+        *(([name, *more], schema) for name, (more, schema) in COMMANDS_WITH_JSON.items()),
+        (["databases", "upgrade", "1", "--json"], "events"),
+        (["wait", "no-such-action", "--timeout", "1", "--json"], "events"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_output(
+    command: list[str], schema: str, threaded: ThreadedCluster, lines: Callable[[], list[str]]
+) -> None:
+    """Each line that a command prints with `--json` is an object of version 1."""
+    plan = Plan(duration=0)
+    threaded.do(lambda cluster: cluster.add_bdb(1))
+    threaded.do(lambda cluster: cluster.add_action("SMUpdateBDB", plan, bdb_uid=2, uid="a1"))
+    for method, path in (("DELETE", "/v1/bdbs/1"), ("POST", "/v1/bdbs/1/upgrade")):
+        threaded.do(lambda cluster, of=(method, path): cluster.plan(*of, plan))
+    main(command)
+    documents = [json.loads(line) for line in lines()]
+
+    assert documents
+    for document in documents:
+        jsonschema.validate(document, schema_of(schema))
+        assert document["v"] == 1
+
+
+def test_writers_of_json() -> None:
+    """Each module that makes JSON is in the list, and its format on the page."""
+    page = (DOCS / "formats.md").read_text("utf-8")
+    files = {file.relative_to(SOURCE).as_posix(): file for file in SOURCE.rglob("*.py")}
+    making = {
+        name
+        for name, file in files.items()
+        if not name.startswith(("testing/", "airflow/"))
+        and any(call in file.read_text("utf-8") for call in MAKES_JSON)
+    }
+    formats = {each for each in WRITERS.values() if not each.startswith("none: ")}
+
+    assert making == set(WRITERS)
+    assert {each for each in formats if each not in page} == set()
