@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from redis_enterprise_actions._model.cluster_check import ClusterCheck
 
 
-def run_check(args: argparse.Namespace, _: Execution) -> Coroutine[object, object, int]:
+def run_check(args: argparse.Namespace, execution: Execution) -> Coroutine[object, object, int]:
     """Return the look at the cluster."""
-    return _check(args, client_from_args(args))
+    return _check(args, client_from_args(args, execution))
 
 
 async def _check(args: argparse.Namespace, client: ActionsClient) -> int:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from .nodes import NodePool
 
 _log = logging.getLogger(__name__)
+_NOT_WRITTEN: Final = "the capture was not written"
 _NO_HEADERS: Final[Mapping[str, str]] = {}
 _TLS_ERRORS: Final = (aiohttp.ClientSSLError, aiohttp.ServerFingerprintMismatch)
 _NO_CONNECTION: Final = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
@@ -67,9 +68,8 @@ async def capturing(transport: Captured, path: str | os.PathLike[str]) -> AsyncG
     except BaseException as error:
         problem = await _finish(transport, capture)
         if problem is not None:
-            note = f"The capture {path} was not written: {problem}"
-            error.add_note(note)
-            _log.error("%s", note, extra={"event": "capture failed"})
+            error.add_note(f"{_NOT_WRITTEN}: {path}: {problem}")
+            _log.error("%s: %s: %s", _NOT_WRITTEN, path, problem, extra={"event": "capture failed"})
         raise
     problem = await _finish(transport, capture)
     if problem is not None:
@@ -90,6 +90,11 @@ async def _finish(transport: Captured, capture: Capture) -> BaseException | None
     if cancelled is not None:
         raise cancelled
     return problem
+
+
+def is_written(error: BaseException) -> bool:
+    """Return True if the capture was written whose body has raised this error."""
+    return not any(note.startswith(_NOT_WRITTEN) for note in getattr(error, "__notes__", ()))
 
 
 def add_exchange(
