@@ -25,12 +25,18 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from redis_enterprise_actions._cli.execution import Execution
     from redis_enterprise_actions._client.config.resolve import ResolvedOptions
 
 
-def client_from_args(args: argparse.Namespace, *, needs_user: bool = True) -> ActionsClient:
+def client_from_args(
+    args: argparse.Namespace, execution: Execution, *, needs_user: bool = True
+) -> ActionsClient:
     """Return the client that the options, the environment and the profile ask for."""
-    return ActionsClient(**settings_from_args(args, needs_user=needs_user).options)
+    client = ActionsClient(**settings_from_args(args, needs_user=needs_user).options)
+    if args.capture is not None:
+        execution.capture = client.capture(args.capture)
+    return client
 
 
 def settings_from_args(args: argparse.Namespace, *, needs_user: bool = True) -> ResolvedOptions:

@@ -68,8 +68,22 @@ def add_connection_options(parser: argparse.ArgumentParser, *, default: object) 
     add("--trusted-host", action="append", metavar="HOST", help=text)
     text = "limit of one request (default: 30s; REDIS_ENTERPRISE_REQUEST_TIMEOUT)"
     add("--request-timeout", type=parse_interval, metavar="TIME", help=text)
+    text = "record what the cluster answers, with names, addresses and secrets replaced"
+    add("--capture", type=parse_capture_path, metavar="FILE", help=text)
     text = "write a line to standard error for each request: method, path, status, time and node"
     add("-v", "--verbose", action="store_true", help=text)
+
+
+def parse_capture_path(text: str) -> str:
+    """Return the path of a file that a capture can be written to."""
+    from redis_enterprise_actions._client.capture.target import check_target  # noqa: PLC0415 - --help and Tab do not need it
+    from redis_enterprise_actions._model.errors import UsageError  # noqa: PLC0415 - as above
+
+    try:
+        check_target(text)
+    except UsageError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
 
 
 class _RefuseSecret(argparse.Action):

@@ -24,7 +24,7 @@ _EXIT_CODES: Final = (
     ("3", "timed out, or stalled"),
     ("4", "not found, or vanished"),
     ("5", "the cluster could not be asked, or refused"),
-    ("6", "completed, but a report or the hook failed"),
+    ("6", "completed, but a report, the capture or the hook failed"),
     ("7", "no go: the cluster is not healthy"),
     ("8", "not followed: the answer to a call names nothing"),
     ("70", "unexpected error"),

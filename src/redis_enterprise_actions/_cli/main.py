@@ -57,7 +57,13 @@ def _run(args: argparse.Namespace) -> int:
             handler = load(args.handler)
             signals.interrupt_from_now_on()
             work = handler(args, execution)
-            return work if isinstance(work, int) else signals.run(work)
+            if isinstance(work, int):
+                return work
+            if execution.capture is not None:
+                from .captured import captured  # noqa: PLC0415 - as above
+
+                work = captured(work, execution.capture, args.capture)
+            return signals.run(work)
     except KeyboardInterrupt:
         on_interrupt()
         return signals.exit_code

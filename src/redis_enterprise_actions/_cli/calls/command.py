@@ -82,7 +82,7 @@ def run_submit(args: argparse.Namespace, execution: Execution) -> Coroutine[obje
             body = {**cast("dict[str, object]", body or {}), "dry_run": True}
         else:
             raise UsageError("the call was not made, as the API has no dry run of it")
-    client = client_from_args(args)
+    client = client_from_args(args, execution)
     start = partial(client.submit, method, args.path, body, params=params, **shared)
     return make_call(args, client, [start], log, execution, destruction=destruction, is_dry=is_dry)
 
@@ -143,14 +143,14 @@ def _print_dry_run(operation: Operation) -> int:
     return 0
 
 
-def run_get(args: argparse.Namespace, _: Execution) -> Coroutine[object, object, int]:
+def run_get(args: argparse.Namespace, execution: Execution) -> Coroutine[object, object, int]:
     """Return the request for one operation."""
-    return _get(args, client_from_args(args))
+    return _get(args, client_from_args(args, execution))
 
 
-def run_cancel(args: argparse.Namespace, _: Execution) -> Coroutine[object, object, int]:
+def run_cancel(args: argparse.Namespace, execution: Execution) -> Coroutine[object, object, int]:
     """Return the request to cancel an operation."""
-    return _cancel(args, client_from_args(args))
+    return _cancel(args, client_from_args(args, execution))
 
 
 async def _get(args: argparse.Namespace, client: ActionsClient) -> int:

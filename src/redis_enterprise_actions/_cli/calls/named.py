@@ -55,7 +55,7 @@ def run_named_call(
         destruction = Destruction(call.verb, args.resource, str(uid))
         check_terminal(destruction)
     values = _values(args, call)
-    client = client_from_args(args)
+    client = client_from_args(args, execution)
     method = attrgetter(f"{args.resource}.{call.method}")(client)
     several = {
         argument.name: _distinct_nodes(client, cast("list[str]", values.pop(argument.name)))

@@ -30,9 +30,9 @@ class CheckDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="v", ta
     findings: tuple[Finding, ...]
 
 
-def run_check(args: argparse.Namespace, _: Execution) -> Coroutine[object, object, int]:
+def run_check(args: argparse.Namespace, execution: Execution) -> Coroutine[object, object, int]:
     """Return the look at the cluster."""
-    return _check(args, client_from_args(args))
+    return _check(args, client_from_args(args, execution))
 
 
 async def _check(args: argparse.Namespace, client: ActionsClient) -> int:

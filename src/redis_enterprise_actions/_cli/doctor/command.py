@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from redis_enterprise_actions._cli.connection import settings_from_args
+from redis_enterprise_actions._client.http.captured import capturing
 from redis_enterprise_actions._client.http.connect import transport_for
 from redis_enterprise_actions._client.http.nodes import NodePool
 from redis_enterprise_actions._model.errors import UsageError
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
     from redis_enterprise_actions._client.http.transport import Transport
 
 
-def run_doctor(args: argparse.Namespace, _: Execution) -> Coroutine[object, object, int] | int:
+def run_doctor(
+    args: argparse.Namespace, execution: Execution
+) -> Coroutine[object, object, int] | int:
     """Check the settings; return the exit code if they are wrong, else the other checks to run."""
     report = DiagnosticReport(as_json=args.json)
     limit: float = args.timeout
@@ -35,6 +38,8 @@ def run_doctor(args: argparse.Namespace, _: Execution) -> Coroutine[object, obje
         settings = settings_from_args(args)
         options = cast("ClientOptions", {**settings.options, "request_timeout": limit})
         transport = transport_for(**options)
+        if args.capture is not None:
+            execution.capture = capturing(transport, args.capture)
     except UsageError as error:
         report.add(CheckResult(Level.FAILURE, "settings", str(error)))
         return report.finish(0, exit_failed=error.outcome.exit_code)

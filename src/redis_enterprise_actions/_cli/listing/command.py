@@ -44,14 +44,14 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 
-def run_list(args: argparse.Namespace, _: Execution) -> Coroutine[object, object, int]:
+def run_list(args: argparse.Namespace, execution: Execution) -> Coroutine[object, object, int]:
     """Return the request for the list."""
-    return list_actions(args, client_from_args(args))
+    return list_actions(args, client_from_args(args, execution))
 
 
-def run_watch(args: argparse.Namespace, _: Execution) -> Coroutine[object, object, int]:
+def run_watch(args: argparse.Namespace, execution: Execution) -> Coroutine[object, object, int]:
     """Return the live view."""
-    return watch_actions(args, client_from_args(args))
+    return watch_actions(args, client_from_args(args, execution))
 
 
 async def list_actions(args: argparse.Namespace, client: ActionsClient) -> int:

@@ -25,6 +25,7 @@ from redis_enterprise_actions._client.config.secrets import (
     delete_password,
     save_password,
 )
+from redis_enterprise_actions._client.http.captured import capturing
 from redis_enterprise_actions._client.http.connect import transport_for
 from redis_enterprise_actions._client.wire.actions import read_actions
 from redis_enterprise_actions._client.wire.error_body import foreign_404, is_api_error
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from redis_enterprise_actions._client.config.options import ClientOptions
     from redis_enterprise_actions._client.config.profiles import Profile
     from redis_enterprise_actions._client.http.messages import Reply
+    from redis_enterprise_actions._client.http.transport import Transport
     from redis_enterprise_actions._model.secret import Secret
 
 _SECRETS: Final = frozenset({"password", "token"})
@@ -50,7 +52,7 @@ _TRIED: Final = "/v1/actions"
 _PERMISSION: Final = "view_status_of_cluster_action"
 
 
-def run_login(args: argparse.Namespace, _: Execution) -> Coroutine[object, object, int]:
+def run_login(args: argparse.Namespace, execution: Execution) -> Coroutine[object, object, int]:
     """Return the work of the command: try the cluster, then write the profile and the password.
 
     The password is asked for, or read, before that. Raises `UsageError`.
@@ -79,11 +81,13 @@ def run_login(args: argparse.Namespace, _: Execution) -> Coroutine[object, objec
         password = _password(args, profile)
         secrets["password"] = password.reveal()
     options = merge(secrets, lambda name: "" if name in _SECRETS else profile.setting(name))
-    return _log_in(profile, cast("ClientOptions", options), password)
+    transport = transport_for(**cast("ClientOptions", options))
+    if args.capture is not None:
+        execution.capture = capturing(transport, args.capture)
+    return _log_in(profile, transport, password)
 
 
-async def _log_in(profile: Profile, options: ClientOptions, password: Secret | None) -> int:
-    transport = transport_for(**options)
+async def _log_in(profile: Profile, transport: Transport, password: Secret | None) -> int:
     try:
         await transport.get(_TRIED, permission=_PERMISSION, decode=_check_reply)
     except RequestError as error:

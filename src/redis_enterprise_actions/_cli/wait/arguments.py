@@ -24,7 +24,7 @@ WAIT_CODES: Final[Mapping[int, str]] = {
     3: "timed out",
     4: "not found",
     5: "no answer or refused",
-    6: "a report or the hook failed",
+    6: "a report, the capture or the hook failed",
 }
 RARE_WAIT_OPTIONS: Final = frozenset({
     "--stall-timeout",

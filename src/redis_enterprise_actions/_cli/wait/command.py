@@ -75,7 +75,9 @@ def run_wait(args: argparse.Namespace, execution: Execution) -> Coroutine[object
     log = execution.enter_context(LogCapture())
     refs = parse_references(args.ref, print_error)
     needs_user = not refs or any(not _is_idle_node(ref) for ref in refs)
-    return wait(args, client_from_args(args, needs_user=needs_user), refs, log, execution)
+    return wait(
+        args, client_from_args(args, execution, needs_user=needs_user), refs, log, execution
+    )
 
 
 def _is_idle_node(ref: Reference | NamedReference) -> bool:
