@@ -118,6 +118,8 @@ _WORDS: Final = (
     ("has failed or was cancelled", "has failed or was interrupted"),
     ("That is the first error, or the\n        cancellation if the task is cancelled later.",
      "That is the first error.\n        A first `KeyboardInterrupt` does not cut that short."),
+    ("At the end of `async with`, also after an error or a cancellation,",
+     "At the end of `with`, also after an exception,"),
     ("up: await `Cluster.wait_healthy`", "up: call `Cluster.wait_healthy`"),
 )  # fmt: skip
 

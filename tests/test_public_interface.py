@@ -39,8 +39,7 @@ RESOURCES = {
 NOT_AWAITED = {
     *("ActionsClient.from_env", "ActionsClient.from_profile", "ActionsClient.observe"),
     *("ActionsClient.operation", "ActionsClient.watch_action", "Nodes.maintenance"),
-    "Crdbs.replicating",
-    "Operation.watch",
+    *("ActionsClient.capture", "Crdbs.replicating", "Operation.watch"),
 }
 
 

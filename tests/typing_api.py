@@ -285,6 +285,7 @@ async def get_and_list(client: ActionsClient) -> None:
     )
     async with maintenance as on:
         assert_type(on, FinishedAction)
+    assert_type(client.capture("answers.json"), AbstractAsyncContextManager[None])
     assert_type(await client.get("cluster:change_master"), Action)
     assert_type(await client.crdbs.tasks(), list[Action])
     assert_type(await client.get("crdb:t"), Action)

@@ -270,6 +270,7 @@ def get_and_list(client: ActionsClient) -> None:
     )
     with maintenance as on:
         assert_type(on, FinishedAction)
+    assert_type(client.capture("answers.json"), AbstractContextManager[None])
     assert_type(client.get("cluster:change_master"), Action)
     assert_type(client.crdbs.tasks(), list[Action])
     assert_type(client.get("crdb:t"), Action)

@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Literal, TypeVar, overload
 
-from redis_enterprise_actions._client.asynchronous import NoFor, NoWith
+from redis_enterprise_actions._client.asynchronous import AsyncContext, NoFor, NoWith
 from redis_enterprise_actions._client.config.options import options_from_env
 from redis_enterprise_actions._client.config.resolve import profile_options
 from redis_enterprise_actions._client.goals import check_goal
+from redis_enterprise_actions._client.http.captured import capturing
 from redis_enterprise_actions._client.http.connect import transport_for
 from redis_enterprise_actions._client.pacing.durations import (
     CALL_TIMEOUT,
@@ -59,6 +60,7 @@ from .operation import (
 if TYPE_CHECKING:
     import os
     from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager
     from contextvars import Context
     from types import TracebackType
     from typing import Self
@@ -274,6 +276,25 @@ class ActionsClient(NoWith):
         if not callable(observer):
             raise UsageError(f"observer={observer!r:.100} cannot be called")
         self._parts.observers.append(observer)
+
+    def capture(self, path: str | os.PathLike[str]) -> AbstractAsyncContextManager[None]:
+        """Record what the client asks, and what the cluster answers, while the body runs.
+
+        At the end of `async with`, also after an error or a cancellation, the file `path` has each
+        exchange with its times, as JSON to look through. Shapes, numbers and the words that the
+        client interprets pass; names, addresses, uids, secrets and texts are replaced by
+        pseudonyms. docs/capture.md says what passes, and describes the format.
+
+        Exchanges that end within the body are recorded, also those that failed or were cancelled.
+        They are written, already replaced, by a thread to a file `.capture-*` beside `path`, which
+        stays if the process is killed. An existing file is replaced at the end, and then by one
+        that only its owner may read.
+
+        Raises `UsageError` before the body if no file can be written there, or if a capture of this
+        client, or of this process to the same file, is under way; and `OSError` after the body if
+        the file could not be written. If the body raises an error, that one gets a note instead.
+        """
+        return AsyncContext(capturing(self._transport, path))
 
     async def aclose(self) -> None:
         """Close the client, and the session that it made.

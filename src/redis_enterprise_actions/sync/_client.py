@@ -25,6 +25,7 @@ from ._shards import Shards
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from contextvars import Context
     from types import TracebackType
     from typing import Literal, Self
@@ -240,6 +241,25 @@ class ActionsClient(NoAsyncWith):
         logged, and end no wait. Raises `UsageError` for what cannot be called.
         """
         self._link.observe(observer)
+
+    def capture(self, path: str | os.PathLike[str]) -> AbstractContextManager[None]:
+        """Record what the client asks, and what the cluster answers, while the body runs.
+
+        At the end of `with`, also after an exception, the file `path` has each
+        exchange with its times, as JSON to look through. Shapes, numbers and the words that the
+        client interprets pass; names, addresses, uids, secrets and texts are replaced by
+        pseudonyms. docs/capture.md says what passes, and describes the format.
+
+        Exchanges that end within the body are recorded, also those that failed or were cancelled.
+        They are written, already replaced, by a thread to a file `.capture-*` beside `path`, which
+        stays if the process is killed. An existing file is replaced at the end, and then by one
+        that only its owner may read.
+
+        Raises `UsageError` before the body if no file can be written there, or if a capture of this
+        client, or of this process to the same file, is under way; and `OSError` after the body if
+        the file could not be written. If the body raises an error, that one gets a note instead.
+        """
+        return self._link.enter(lambda client, _: client.capture(path))
 
     def close(self) -> None:
         """Close the client, and its connections.

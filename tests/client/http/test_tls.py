@@ -24,7 +24,7 @@ PAIRS = DIGEST.hex(":").upper()
 @pytest.mark.parametrize("verify", [True, False])
 def test_no_files(verify: bool) -> None:
     """Without a file, the system's CAs verify the certificate, or nothing does."""
-    assert tls_settings(verify=verify) == (verify, None, verify)
+    assert tls_settings(verify=verify) == (verify, None, verify, False)
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_no_files(verify: bool) -> None:
 )
 def test_fingerprint(text: str) -> None:
     """A fingerprint is accepted as tools print it; nothing else of the certificate is checked."""
-    assert tls_settings(fingerprint=text) == (False, DIGEST, True)
+    assert tls_settings(fingerprint=text) == (False, DIGEST, True, False)
 
 
 @pytest.mark.parametrize("text", ["", "AB:CD", DIGEST.hex()[:-1], "g" * 64, DIGEST, None, 5])

@@ -35,6 +35,7 @@ class TLSSettings(NamedTuple):
     context: ssl.SSLContext | bool
     fingerprint: bytes | None
     verified: bool
+    has_client_cert: bool = False
 
 
 def tls_settings(
@@ -62,6 +63,7 @@ def tls_settings(
         context=_context(by_ca, ca_cert, client_cert, client_key),
         fingerprint=None if fingerprint is None else _digest(fingerprint),
         verified=verify,
+        has_client_cert=client_cert is not None,
     )
 
 

@@ -38,6 +38,7 @@ from redis_enterprise_actions._model.secret import Secret
 from redis_enterprise_actions._model.text import one_line, shortened
 
 from .attempts import Attempts
+from .captured import add_exchange, failure_of
 from .connection_errors import ConnectionLost, connection_error, has_secrets, reason_of
 from .messages import Reply, Request
 from .nodes import differs_by_slashes, moved_path
@@ -48,6 +49,8 @@ from .request_log import log_request
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 
+    from redis_enterprise_actions._client.capture.capture import Capture
+    from redis_enterprise_actions._client.capture.format import Failure
     from redis_enterprise_actions._client.protocols import Gate
 
     from .auth import Authenticator
@@ -98,7 +101,8 @@ class Transport:
     """Sender of requests to one cluster. It opens a session if none is given.
 
     `has_answered` is True once the cluster has given an answer that is the API's, and
-    `knows_credentials` once a node has accepted those of the client.
+    `knows_credentials` once a node has accepted those of the client. `capture` is the one that is
+    under way, or None.
     """
 
     def __init__(
@@ -116,6 +120,8 @@ class Transport:
         self.has_answered = False
         self.knows_credentials = False
         self.authenticator = authenticator
+        self.capture: Capture | None = None
+        self.has_client_cert = tls.has_client_cert
         self._tls = tls
         self._external_session = session
         self._session: aiohttp.ClientSession | None = None  # the one in use, until `close`
@@ -296,6 +302,7 @@ class Transport:
         """
         self.home.enter()
         problem: Exception
+        ended: Reply | Failure = "other"
         result: int | str = "no reply"
         async with slots:
             if gate is not None:
@@ -325,6 +332,7 @@ class Transport:
                     middlewares=self._get_middlewares if request.method == "GET" else _NOT_RESENT,
                 )
                 result, content = response.status, response.content
+                ended = "too large"  # unless it is read to its end, or lost
                 try:
                     if content.is_eof() and content.total_bytes <= MAX_BODY:  # all of it is there
                         body = content.read_nowait()
@@ -335,17 +343,22 @@ class Transport:
                         response.release()
                 if headers.credentials and headers.credentials in body:
                     body = body.replace(headers.credentials, b"***")
-                return Reply(response.status, body, response.headers)
+                ended = Reply(response.status, body, response.headers)
+                return ended  # noqa: TRY300 - `finally` needs it, too
             except asyncio.CancelledError:
-                result = "cancelled"
+                result = ended = "cancelled"
                 if loop.time() - sent_at >= _ABANDONED:
                     self.nodes.mark_failed(chain, loop.time())
                 raise
             except (aiohttp.ClientError, OSError, ValueError) as error:
+                ended = failure_of(error, has_begun=isinstance(result, int))
                 problem, result = error, type(error).__name__
             finally:
                 self._polls_out.pop(number, None)
                 log_request(request, chain[-1], result, loop.time() - sent_at)
+                add_exchange(
+                    self, chain[-1], request, headers.authorization, ended, sent_at=sent_at
+                )
         # Not raised within `except`, where the new error would keep the old one as its context.
         raise self._failure(request, chain[-1], problem)
 

@@ -130,7 +130,7 @@ def error_for(
             reason=": ".join(filter(None, (f"it answered {status}", code, description))),
             status=status,
             error_code=code,
-            retry_after=_retry_after(headers),
+            retry_after=retry_after(headers),
         )
     kind = AuthenticationError if status in {401, 403} else RequestRejected
     advice = USE_HTTPS if status == 400 and _PLAIN_TO_TLS in body[:_MAX_SEARCHED] else None
@@ -141,7 +141,7 @@ def error_for(
         error_code=code,
         description=description,
         hint=hint or advice or _hint(status, headers, permission, check),
-        retry_after=_retry_after(headers),
+        retry_after=retry_after(headers),
         advice=advice,
     )
 
@@ -178,7 +178,7 @@ def _hint(
     )
 
 
-def _retry_after(headers: Mapping[str, str]) -> float | None:
+def retry_after(headers: Mapping[str, str]) -> float | None:
     """Return Retry-After in seconds; a date counts from the `Date` of the same answer."""
     value = headers.get("Retry-After", "").strip()
     if value.isascii() and value.isdecimal():

@@ -1,0 +1,1 @@
+"""Captures: files with what a client asked and the cluster answered, with values replaced."""

@@ -1,0 +1,114 @@
+"""`Capture`: a recording under way, with the thread that replaces values and writes the file.
+
+The client hands over each exchange when it has ended, and goes on. The thread writes it, with its
+values replaced, to a draft beside the target; at the end it puts the head in front and moves the
+file into place. So neither a large body nor a slow disk holds up the event loop.
+"""
+
+from __future__ import annotations
+
+import errno
+import queue
+import shutil
+import threading
+from concurrent.futures import Future
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Final
+
+from redis_enterprise_actions._model.errors import UsageError
+
+from .format import Writer
+from .target import check_target, give_back, new_draft, removing, take
+
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable
+    from typing import TextIO
+
+    from .format import Seen
+
+_PACKAGE: Final = "redis-enterprise-actions"
+_MAX_WAITING: Final = 512 * 2**20  # bytes of bodies that are not written yet
+
+
+class Capture:
+    """Recording of the exchanges of one client into one file.
+
+    Makes the draft, which is the file `.capture-*` beside the target, and starts the thread. Raises
+    `UsageError` if the file cannot be written, or is that of another capture.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], nodes: Iterable[str], began: float) -> None:
+        self.began = began  # in the loop's time
+        self._writer = Writer(nodes)
+        self._queue: queue.SimpleQueue[Seen | None] = queue.SimpleQueue()
+        self._waiting = 0  # bytes
+        self._lock = threading.Lock()
+        self._problem: Exception | None = None
+        self._end: Future[None] = Future()
+        self._target = check_target(path)
+        take(self._target)
+        try:
+            self._draft, self._draft_path = new_draft(self._target)
+        except OSError as error:
+            give_back(self._target)
+            problem = error.strerror or str(error)
+            raise UsageError(f"a capture cannot be written there: {path}: {problem}") from None
+        threading.Thread(target=self._run, name="capture", daemon=True).start()
+
+    def add(self, seen: Seen) -> None:
+        """Hand over an exchange that has ended. It is written later, by the thread."""
+        with self._lock:
+            self._waiting += len(seen.body)
+            if self._waiting > _MAX_WAITING:
+                self._problem = self._problem or OSError(
+                    errno.ENOBUFS, "the answers come faster than they can be written"
+                )
+        self._queue.put(seen)
+
+    def finish(self) -> Future[None]:
+        """Let the thread complete the file and end. The future raises what it could not do."""
+        self._queue.put(None)
+        return self._end
+
+    def _run(self) -> None:
+        """Write exchanges until the end. After a failure the target stays as it was."""
+        try:
+            with removing(self._draft_path), self._draft as draft:
+                separator = "\n"
+                while (seen := self._queue.get()) is not None:
+                    with self._lock:
+                        self._waiting -= len(seen.body)
+                    if self._problem is None:
+                        self._problem = self._write(draft, seen, separator)
+                    separator = ",\n"
+                if self._problem is None:
+                    self._complete(draft, is_empty=separator == "\n")
+        except Exception as error:  # noqa: BLE001 - the client's task raises it
+            self._problem = self._problem or error
+        give_back(self._target)
+        if self._problem is None:
+            self._end.set_result(None)
+        else:
+            self._end.set_exception(self._problem)
+
+    def _write(self, draft: TextIO, seen: Seen, separator: str) -> Exception | None:
+        """Write an exchange; return what prevented it."""
+        try:
+            draft.write(separator + self._writer.exchange(seen))
+            draft.flush()
+        except Exception as error:  # noqa: BLE001 - as above; it must not end a wait
+            return error
+        return None
+
+    def _complete(self, draft: TextIO, *, is_empty: bool) -> None:
+        """Make the whole file of the draft, and move it into place."""
+        whole, path = new_draft(self._target)
+        with removing(path):
+            with whole:
+                whole.write(self._writer.head(version(_PACKAGE)))
+                draft.seek(0)
+                shutil.copyfileobj(draft, whole)
+                whole.write("]\n}\n" if is_empty else "\n  ]\n}\n")
+            path.replace(self._target)
