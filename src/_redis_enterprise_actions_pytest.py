@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 _MARKER: Final = (
     "fake_cluster(faults=[], chaos={}, **settings): settings of the fixture fake_cluster: the "
-    "arguments of FakeCluster, of its method `inject` for each fault, and of its method `chaos`. "
+    "arguments of FakeCluster, of its method `inject` for each fault, and of its method `chaos`; "
+    "or replay=, the path of a capture from the folder of the test. "
     "The marker closest to the test wins."
 )
 _LOOP_SCOPES: Final = ("function", "class", "module", "package", "session")
@@ -154,10 +155,20 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
 
 
 def _make_cluster() -> Callable[..., AsyncGenerator[FakeCluster, None]]:
-    async def fake_cluster(request: pytest.FixtureRequest) -> AsyncGenerator[FakeCluster, None]:
+    async def fake_cluster(
+        request: pytest.FixtureRequest,
+    ) -> AsyncGenerator[FakeCluster, None]:
         from redis_enterprise_actions.testing import FakeCluster  # noqa: PLC0415 - see the top
 
         marked = _marked(_test(request))
+        capture = marked.settings.pop("replay", None)
+        if capture is not None:
+            if marked.faults or marked.chaos is not None:
+                pytest.fail("replay= cannot be combined with faults= or chaos=", pytrace=False)
+            path = request.path.parent / capture
+            async with FakeCluster.replay(path, **marked.settings) as replayed:
+                yield cast("FakeCluster", replayed)  # a test that asks for a replay knows
+            return
         async with FakeCluster(**marked.settings) as cluster:
             for fault in marked.faults:
                 cluster.inject(**fault)

@@ -16,6 +16,7 @@ from redis_enterprise_actions._model.text import duration_text
 from redis_enterprise_actions.testing import FakeCluster, Plan
 
 from .output import print_error, print_line
+from .replay import serve_replay
 from .wait.displays import ci_output, create_display
 from .wait.follow import StopCondition, follow
 from .wait.progress import format_counts, format_summary
@@ -37,7 +38,11 @@ _PLANNED: Final = {"completed": 4, "failed": 1}  # ends of the demonstration
 
 def run_fake_cluster(args: argparse.Namespace, _: Execution) -> Coroutine[object, object, int]:
     """Return the fake cluster, which runs until it is cancelled."""
-    return serve_fake_cluster(args.port, args.version)
+    if args.replay is not None:
+        if args.version is not None:
+            raise UsageError("--version cannot be combined with --replay")
+        return serve_replay(args.replay, args.port, args.speed)
+    return serve_fake_cluster(args.port, args.version or "8.0", args.speed)
 
 
 def run_demo(_: argparse.Namespace, __: Execution) -> Coroutine[object, object, int]:
@@ -45,11 +50,13 @@ def run_demo(_: argparse.Namespace, __: Execution) -> Coroutine[object, object, 
     return demonstrate()
 
 
-async def serve_fake_cluster(port: int, version: Version) -> NoReturn:
+async def serve_fake_cluster(port: int, version: Version, speed: float) -> NoReturn:
     """Serve a fake cluster with a few running actions, until cancelled."""
     async with AsyncExitStack() as stack:
         try:
-            cluster = await stack.enter_async_context(FakeCluster(version=version, port=port))
+            cluster = await stack.enter_async_context(
+                FakeCluster(version=version, port=port, speed=speed)
+            )
         except (OSError, OverflowError) as error:
             raise UsageError(f"--port {port} cannot be used: {error}") from error
         print_line(f"A fake cluster, version {version}, is at {cluster.url} until Ctrl-C.")

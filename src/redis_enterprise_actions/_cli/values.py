@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 
 
 def whole_number(text: str) -> int:
@@ -11,6 +12,17 @@ def whole_number(text: str) -> int:
         return int(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r:.100} is not a whole number") from None
+
+
+def speed(text: str) -> float:
+    """Return the speed of a clock, more than 0."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r:.100} is not a number of more than 0")
+    return number
 
 
 def database(text: str) -> int | str:

@@ -43,11 +43,14 @@ from redis_enterprise_actions.testing.state.node_actions import ClusterActionNam
 from redis_enterprise_actions.testing.state.shards import DetailedShardStatus, ShardStatus
 
 from .cluster import FakeCluster
+from .replay.capture_file import CaptureError, RecordedExchange
+from .replay.cluster import ReplayedCluster
 from .settings import Version
 
 
 __all__ = [
     "BootstrapState",
+    "CaptureError",
     "ChaosEpisode",
     "ClusterActionName",
     "ConfigurationStatus",
@@ -64,6 +67,8 @@ __all__ = [
     "Outcome",
     "Plan",
     "Progress",
+    "RecordedExchange",
+    "ReplayedCluster",
     "SeenRequest",
     "ShardStatus",
     "SyncStatus",

@@ -66,8 +66,8 @@ class RecordedExchange(Struct, frozen=True, kw_only=True):
     at: _Seconds
     took: _Seconds
     node: Annotated[int, Meta(ge=1)]
-    method: Annotated[str, Meta(pattern="^[A-Z]{1,20}$")]
-    path: Annotated[str, Meta(pattern="^/[!-~]*$")]
+    method: Annotated[str, Meta(pattern=r"^[A-Z]{1,20}\Z")]
+    path: Annotated[str, Meta(pattern=r"^/[!-~]*\Z")]
     auth: Literal["none", "basic", "token", "certificate"]
     status: Annotated[int, Meta(ge=200, le=999)] | None = None
     failure: Failure | None = None
@@ -131,21 +131,19 @@ def read_capture(path: str | Path) -> Capture:
         data.decode()
         data = data.removeprefix(_BYTE_ORDER_MARK)
         version = msgspec.json.decode(data, type=_Versioned).v
-        if version > VERSION:
-            problem = f"version {version} is newer than this package, which reads {VERSION}"
-            raise CaptureError(name, "$.v", problem)
-        if version < 1:
-            raise CaptureError(name, "$.v", f"there is no version {version}")
-        capture = msgspec.json.decode(data, type=Capture)
+        capture = msgspec.json.decode(data, type=Capture) if version == VERSION else None
     except msgspec.ValidationError as error:
         problem, _, field = str(error).partition(_WHERE)
         raise CaptureError(name, field.rstrip("`") or "$", problem) from None
-    except CaptureError:
-        raise
     except UnicodeDecodeError as error:
         raise CaptureError(name, "", f"it is not UTF-8: byte {error.start}") from None
     except (ValueError, RecursionError) as error:
         raise CaptureError(name, "", f"it is not JSON: {error}") from None
+    if capture is None:
+        problem = f"version {version} is not one that this package reads, which is {VERSION}"
+        if version > VERSION:
+            problem = f"version {version} is newer than this package, which reads {VERSION}"
+        raise CaptureError(name, "$.v", problem)
     for field, problem in _faults(capture):
         raise CaptureError(name, field, problem)
     return msgspec.structs.replace(
@@ -164,7 +162,8 @@ def _faults(capture: Capture) -> list[tuple[str, str]]:
     for number, exchange in enumerate(capture.exchanges):
         place = f"$.exchanges[{number}]"
         if exchange.node > len(capture.nodes):
-            found.append((f"{place}.node", f"there are {len(capture.nodes)} nodes"))
+            count = f"{exchange.node} is more than the number of nodes, {len(capture.nodes)}"
+            found.append((f"{place}.node", count))
         found += [(f"{place}{field}", problem) for field, problem in _faults_of(exchange)]
     return found
 

@@ -39,7 +39,9 @@ class RequestKey(NamedTuple):
 def request_key(method: str, path: str) -> RequestKey:
     """Return the key of a request, whose path is quoted, with its query."""
     path, _, query = path.partition("?")
-    return RequestKey(method, unquote(path), tuple(sorted(parse_qsl(query, keep_blank_values=True))))
+    return RequestKey(
+        method, unquote(path), tuple(sorted(parse_qsl(query, keep_blank_values=True)))
+    )
 
 
 @dataclass(slots=True)
