@@ -22,10 +22,11 @@ if TYPE_CHECKING:
     from redis_enterprise_actions.testing import FakeCluster
 
 _MARKER: Final = (
-    "fake_cluster(scenario=None, faults=[], chaos={}, **settings): settings of the fixture "
-    "fake_cluster: a scenario file, by its path from the folder of the test's file; the arguments "
-    "of FakeCluster, which win over those of the file, of its method `inject` for each fault, and "
-    "of its method `chaos`. The marker closest to the test wins."
+    "fake_cluster(scenario=None, replay=None, faults=[], chaos={}, **settings): settings of the "
+    "fixture fake_cluster: a scenario file or a capture to replay, by its path from the folder of "
+    "the test's file; the arguments of FakeCluster, which win over those of the scenario, of its "
+    "method `inject` for each fault, and of its method `chaos`. The marker closest to the test "
+    "wins."
 )
 _LOOP_SCOPES: Final = ("function", "class", "module", "package", "session")
 
@@ -117,6 +118,7 @@ class _Marked(NamedTuple):
 
     settings: dict[str, Any]
     scenario: Any
+    replay: Any
     faults: list[dict[str, Any]]
     chaos: dict[str, Any] | None
 
@@ -130,6 +132,7 @@ def _marked(test: pytest.Item) -> _Marked:
         settings |= mark.kwargs
     return _Marked(
         scenario=settings.pop("scenario", None),
+        replay=settings.pop("replay", None),
         faults=settings.pop("faults", []),
         chaos=settings.pop("chaos", None),
         settings=settings,
@@ -162,11 +165,21 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
 
 
 def _make_cluster() -> Callable[..., AsyncGenerator[FakeCluster, None]]:
-    async def fake_cluster(request: pytest.FixtureRequest) -> AsyncGenerator[FakeCluster, None]:
+    async def fake_cluster(
+        request: pytest.FixtureRequest,
+    ) -> AsyncGenerator[FakeCluster, None]:
         from redis_enterprise_actions.testing import FakeCluster  # noqa: PLC0415 - see the top
 
         test = _test(request)
         marked = _marked(test)
+        if marked.replay is not None:
+            if marked.faults or marked.chaos is not None or marked.scenario is not None:
+                problem = "replay= cannot be combined with scenario=, faults= or chaos="
+                pytest.fail(problem, pytrace=False)
+            path = test.path.parent / marked.replay
+            async with FakeCluster.replay(path, **marked.settings) as replayed:
+                yield cast("FakeCluster", replayed)  # a test that asks for a replay knows
+            return
         if marked.scenario is None:
             new = FakeCluster(**marked.settings)
         else:

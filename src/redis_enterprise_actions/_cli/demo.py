@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shlex
 from contextlib import AsyncExitStack
@@ -16,7 +15,8 @@ from redis_enterprise_actions._model.text import duration_text
 from redis_enterprise_actions.testing import FakeCluster, Plan
 
 from .output import print_error, print_line
-from .scripted import make_cluster, serve_scripted
+from .replay import serve_replay
+from .scripted import make_cluster, serve_scripted, sleep_forever
 from .wait.displays import ci_output, create_display
 from .wait.follow import StopCondition, follow
 from .wait.progress import format_counts, format_summary
@@ -36,6 +36,8 @@ _PLANNED: Final = {"completed": 4, "failed": 1}  # ends of the demonstration
 
 def run_fake_cluster(args: argparse.Namespace, _: Execution) -> Coroutine[object, object, int]:
     """Return the fake cluster, which runs until it is cancelled."""
+    if args.replay is not None:
+        return serve_replay(args)
     cluster = make_cluster(args)
     if args.scenario is None and args.control is None and not args.json:
         return serve_fake_cluster(cluster, args.port)
@@ -95,8 +97,7 @@ async def serve_fake_cluster(cluster: FakeCluster, port: int | None) -> NoReturn
         cluster.plan("POST", path, Plan(duration=20), times=None)
         print_line("# starts what completes after 20 s")
         print_line(f"redis-actions submit POST {path}")
-        while True:  # noqa: ASYNC110 - there is no event to wait for
-            await asyncio.sleep(3600)
+        await sleep_forever()
 
 
 async def demonstrate() -> int:

@@ -22,6 +22,7 @@ def add_fake_cluster(command: CommandParser) -> None:
             "redis-actions fake-cluster",
             "redis-actions fake-cluster --port 9443 --version 7.8",
             "redis-actions fake-cluster --scenario upgrade.toml --control 9444 --speed 60",
+            "redis-actions fake-cluster --replay capture.json",
         ],
         exit_codes=LOCAL_CODES,
     )
@@ -33,6 +34,8 @@ def add_fake_cluster(command: CommandParser) -> None:
     command.add_argument("--nodes", type=whole_number, metavar="N", help=text)
     text = "a scenario file: nodes, databases, actions, faults; these options win over it"
     command.add_argument("--scenario", metavar="FILE", help=text)
+    text = "a file that --capture has written: give its answers"
+    command.add_argument("--replay", metavar="FILE", help=text)
     text = "seconds of the cluster's clock for each second (default: 1; 0 stands still)"
     command.add_argument("--speed", type=speed, metavar="N", help=text)
     text = "the seed of identifiers and tokens (default: they are random)"

@@ -17,6 +17,8 @@ from .output import print_json, print_line
 if TYPE_CHECKING:
     import argparse
 
+    from redis_enterprise_actions.testing import ReplayedCluster
+
 _LOCALHOST: Final = "127.0.0.1"
 _MAX_NODES: Final = 100
 _SETTINGS: Final = ("port", "version", "nodes", "speed", "seed")  # of `FakeCluster`
@@ -79,11 +81,16 @@ async def serve_scripted(cluster: FakeCluster, args: argparse.Namespace) -> NoRe
                 text = f"--control {args.control} on {one_line(host)} cannot be used: {error}"
                 raise UsageError(text) from error
         if args.json:
-            print_json(_addresses(cluster, control))
+            print_json(addresses(cluster) | {"version": cluster.version, "control": control})
         else:
             _print_addresses(cluster, control)
-        while True:  # noqa: ASYNC110 - there is no event to wait for
-            await asyncio.sleep(3600)
+        await sleep_forever()
+
+
+async def sleep_forever() -> NoReturn:
+    """Sleep until cancelled."""
+    while True:  # noqa: ASYNC110 - there is no event to wait for
+        await asyncio.sleep(3600)
 
 
 def _port_text(args: argparse.Namespace) -> str:
@@ -92,7 +99,7 @@ def _port_text(args: argparse.Namespace) -> str:
     return "the port" if args.scenario is None else f"the port of {one_line(args.scenario)}"
 
 
-def _addresses(cluster: FakeCluster, control: str | None) -> dict[str, object]:
+def addresses(cluster: FakeCluster | ReplayedCluster) -> dict[str, object]:
     """Return the addresses and credentials for `--json`."""
     return {
         "v": 1,
@@ -100,8 +107,6 @@ def _addresses(cluster: FakeCluster, control: str | None) -> dict[str, object]:
         "urls": cluster.urls,
         "username": cluster.username,
         "password": cluster.password,
-        "version": cluster.version,
-        "control": control,
     }
 
 

@@ -46,11 +46,14 @@ from redis_enterprise_actions.testing.state.shards import DetailedShardStatus, S
 
 from .cluster import FakeCluster
 from .control.server import ControlServer
+from .replay.capture_file import CaptureError, RecordedExchange
+from .replay.cluster import ReplayedCluster
 from .settings import Version
 
 
 __all__ = [
     "BootstrapState",
+    "CaptureError",
     "ChaosEpisode",
     "ClusterActionName",
     "ConfigurationStatus",
@@ -68,6 +71,8 @@ __all__ = [
     "Outcome",
     "Plan",
     "Progress",
+    "RecordedExchange",
+    "ReplayedCluster",
     "Scenario",
     "ScenarioError",
     "SeenRequest",

@@ -12,9 +12,11 @@ from aiohttp import web
 from redis_enterprise_actions.testing.server.middleware import Middleware
 
 from .clock import Clock
+from .clocked import Clocked
 from .conditions import Conditions
 from .crdb_links import CrdbLinks
 from .identifiers import Identifiers
+from .replay.cluster import ReplayedCluster
 from .routes.actions import ActionRoutes
 from .routes.availability import AvailabilityRoutes
 from .routes.bootstrap import BootstrapRoutes
@@ -61,13 +63,14 @@ from .state.shards import ShardRegistry
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
     from datetime import datetime
+    from pathlib import Path
     from types import TracebackType
     from typing import Self
 
 _HAS_V2: Final = "7.22"  # the first version with /v2/actions
 
 
-class FakeCluster(Conditions, CrdbLinks, Scripted):
+class FakeCluster(Clocked, Conditions, CrdbLinks, Scripted):
     """A small Redis Software cluster on 127.0.0.1, served inside `async with`.
 
     Raises `ValueError` for arguments that no cluster could have.
@@ -243,6 +246,19 @@ class FakeCluster(Conditions, CrdbLinks, Scripted):
             clock=clock,
         )
 
+    @staticmethod
+    def replay(path: str | Path, *, port: int = 0, speed: float = 1.0) -> ReplayedCluster:
+        """Return a cluster that gives the answers of a capture, to be used in `async with`.
+
+        `path` is that of a file which `client.capture` or `--capture` has written. `port` is that
+        of the first node, and `speed` the seconds of the cluster's clock for each second of the
+        event loop's, both as for `FakeCluster`. See `ReplayedCluster`.
+
+        Raises `CaptureError` for a file that cannot be read, or is no capture, and `ValueError` for
+        a speed below 0.
+        """
+        return ReplayedCluster(path, port=port, speed=speed)
+
     async def __aenter__(self) -> Self:
         if self._timeline.has_scenario_begun:
             self._nodes.forget_changes()
@@ -308,44 +324,6 @@ class FakeCluster(Conditions, CrdbLinks, Scripted):
             self._begin()
         self._clock.start()
         await self._serve(self._nodes.start_all)
-
-    @property
-    def now(self) -> float:
-        """Time of the cluster's clock in seconds; only differences of such times mean something."""
-        return self._clock.now()
-
-    @property
-    def date(self) -> datetime:
-        """Date of the cluster's clock, in UTC, inside `async with`."""
-        return self._clock.date
-
-    @property
-    def speed(self) -> float:
-        """Seconds of the cluster's clock for each second of the event loop's.
-
-        It may be set inside `async with`. Raises `ValueError` for less than 0.
-        """
-        return self._clock.speed
-
-    @speed.setter
-    def speed(self, speed: float) -> None:
-        self._clock.speed = speed
-
-    async def advance(self, seconds: float) -> None:
-        """Let the cluster's clock jump forward.
-
-        What is due on the way happens at its own time, in order, and has happened on return: a
-        node that is to restart has stopped and started. Raises `ValueError` for less than 0
-        seconds, and beyond the year 9999.
-        """
-        await self._clock.advance(seconds)
-
-    async def advance_to(self, date: datetime) -> None:
-        """Let the cluster's clock jump forward to a date, as `advance` does.
-
-        Raises `ValueError` for a date without a time zone, or in the past.
-        """
-        await self._clock.advance_to(date)
 
     @property
     def url(self) -> str:

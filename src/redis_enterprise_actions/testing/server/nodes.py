@@ -12,7 +12,7 @@ from aiohttp import web
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
 _HOST: Final = "127.0.0.1"
 _BACKLOG: Final = 128
@@ -80,11 +80,30 @@ class NodeServer:
                 if runner is not None:
                     await runner.cleanup()
 
+    async def refuse(self, busy: Collection[asyncio.BaseTransport] = ()) -> None:
+        """Refuse connections from now on, and abort the open ones that are not `busy`."""
+        async with self._lock:
+            listener, self._listener = self._listener, None
+            if listener is not None:
+                try:
+                    await _cut(listener, self._runner, busy)
+                finally:
+                    listener.close()
+
+    async def accept(self) -> None:
+        """Accept connections again after `refuse`. Raises `OSError` if the port was taken."""
+        async with self._lock:
+            if self._listener is None and self._runner is not None:
+                await self._accept(self._runner)
+
     async def _listen(self) -> None:
         app = self._app(self.number)
         runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0)
         self._runner = runner
         await runner.setup()
+        await self._accept(runner)
+
+    async def _accept(self, runner: web.AppRunner) -> None:
         assert runner.server is not None, "it was set up"
         listening = socket.create_server((_HOST, self._port), backlog=_BACKLOG)
         self._port = listening.getsockname()[1]
@@ -95,8 +114,12 @@ class NodeServer:
         await self._listener.start_serving()
 
 
-async def _cut(listener: asyncio.Server | None, runner: web.AppRunner | None) -> None:
-    """Accept no more connections and abort the open ones."""
+async def _cut(
+    listener: asyncio.Server | None,
+    runner: web.AppRunner | None,
+    busy: Collection[asyncio.BaseTransport] = (),
+) -> None:
+    """Accept no more connections and abort the open ones that are not `busy`."""
     if listener is not None:
         # A connection that is accepted on a closed listener fails, and leaks.
         for each in listener.sockets:
@@ -106,7 +129,8 @@ async def _cut(listener: asyncio.Server | None, runner: web.AppRunner | None) ->
         server = None if runner is None else runner.server
         known = [] if server is None else [each.transport for each in server.connections]
         for transport in filter(None, known):  # None closes by itself
-            transport.abort()
+            if transport not in busy:
+                transport.abort()
         await asyncio.sleep(0)
 
 
@@ -204,6 +228,14 @@ class NodeServers:
             node.is_running = False  # at once, so that requests until it has stopped are cut
         for node in self._nodes:
             await node.stop()
+
+    async def refuse(self, number: int, busy: Collection[asyncio.BaseTransport]) -> None:
+        """Let a node refuse connections; see `NodeServer.refuse`."""
+        await self._nodes[number - 1].refuse(busy)
+
+    async def accept(self, number: int) -> None:
+        """Let a node accept connections again; see `NodeServer.accept`."""
+        await self._nodes[number - 1].accept()
 
     def forget_changes(self) -> None:
         """Make all nodes members again, and the first one the primary."""
