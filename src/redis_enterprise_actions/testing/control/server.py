@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from typing import Self
 
     from redis_enterprise_actions.testing.cluster import FakeCluster
+
+
+_GRACE: Final = 0.05  # seconds for calls under way at the end; 0 would mean no limit
 
 
 class ControlServer:
@@ -50,7 +53,7 @@ class ControlServer:
         # The API is a part of the fake.
         timeline = self._cluster._timeline  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
         api = ControlApi(self._cluster, timeline, self._host)
-        self._runner = web.AppRunner(api.app(), access_log=None, shutdown_timeout=0)
+        self._runner = web.AppRunner(api.app(), access_log=None, shutdown_timeout=_GRACE)
         try:
             await self._runner.setup()
             site = web.TCPSite(self._runner, self._host, self._port)
