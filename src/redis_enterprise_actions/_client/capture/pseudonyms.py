@@ -295,8 +295,8 @@ class Pseudonyms:
         if user is not None:
             parts = [quote(self.text(unquote(part))) for part in user.split(":")]
             place = f"{':'.join(parts)}@{place}"
-        fragment = match["fragment"] and f"#{quote(self.text(match['fragment'][1:]))}"
         path, query = self.path(match["path"]), self.query(match["query"] or "")
+        fragment = match["fragment"] and f"#{quote(self.text(match['fragment'][1:]))}"
         return f"{match['scheme']}://{place}{path}{query}{fragment or ''}"
 
     def _place(self, core: str) -> str | None:
