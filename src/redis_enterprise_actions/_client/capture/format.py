@@ -171,6 +171,9 @@ class Writer:
         found: list[tuple[str, str]] = []
         if "Content-Type" in headers:
             found.append(("Content-Type", _content_type(headers["Content-Type"])))
+        date = self._names.http_date(headers.get("Date", ""))
+        if date is not None:
+            found.append(("Date", date))
         seconds = retry_after(headers)
         if seconds is not None:
             found.append(("Retry-After", f"{seconds:.0f}"))

@@ -12,7 +12,8 @@ import hashlib
 import json
 import re
 from collections import defaultdict
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime, parsedate_to_datetime
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
 from urllib.parse import quote, unquote, unquote_plus
@@ -121,6 +122,13 @@ class Pseudonyms:
         path, mark, query = location.partition("#")[0].partition("?")
         return self.path(path) + self.query(mark + query)
 
+    def http_date(self, header: str) -> str | None:
+        """Return a date of HTTP that is shifted as all times are, or None if it is none."""
+        try:
+            return format_datetime(self._shifted(parsedate_to_datetime(header)), usegmt=True)
+        except (OverflowError, TypeError, ValueError):
+            return None
+
     def body(self, text: str) -> str:
         """Return the replacement of a body that is no JSON: about as long, and HTML if it is."""
         if not text.strip():
@@ -145,7 +153,7 @@ class Pseudonyms:
         """Return a number of JSON, renumbered if it is a uid, a port or a secret."""
         if is_secret or UID_FIELD.fullmatch(field):
             return self._renumbered(literal) or literal
-        return literal
+        return self._epoch(literal) if field in TIME_FIELDS else literal
 
     def text(self, text: str, field: str = "", *, is_secret: bool = False) -> str:
         """Return the pseudonym of a text, or the text itself if it may pass in this field.
@@ -156,6 +164,8 @@ class Pseudonyms:
         if not core or (not is_secret and self._passes(core, field)):
             return text
         begin, _, end = text.partition(core)
+        if field in TIME_FIELDS and not is_secret and _EPOCH.fullmatch(core):
+            return f"{begin}{self._epoch(core)}{end}"
         return f"{begin}{self._pseudonym(core)}{end}"
 
     def _passes(self, word: str, field: str) -> bool:
@@ -169,7 +179,6 @@ class Pseudonyms:
             (VERSION_FIELD.fullmatch(field) and _SOFTWARE.fullmatch(word))
             or _BUILD.fullmatch(word)
             or (field == "progress" and _NUMERIC.fullmatch(word))
-            or (field in TIME_FIELDS and _EPOCH.fullmatch(word))
         )
 
     # --- forms of values --------------------------------------------------------------------------
@@ -215,13 +224,24 @@ class Pseudonyms:
             return None
         date, separator, clock, seconds, rest = match.groups()
         try:
-            time = datetime.fromisoformat(f"{date}T{clock}")
-            if self._shift is None:
-                self._shift = _ORIGIN - time.replace(second=0)
-            shifted = time + self._shift
+            shifted = self._shifted(datetime.fromisoformat(f"{date}T{clock}"))
         except (OverflowError, ValueError):
             return None
         return shifted.isoformat(separator, "seconds" if seconds else "minutes") + rest
+
+    def _shifted(self, time: datetime) -> datetime:
+        """Return a time that is shifted by the same minutes as all others."""
+        if self._shift is None:
+            self._shift = _ORIGIN - time.replace(second=0, tzinfo=None)
+        return time + self._shift
+
+    def _epoch(self, literal: str) -> str:
+        """Return a Unix time that is shifted as all times are; another number stays."""
+        if not _EPOCH.fullmatch(literal):
+            return literal
+        whole, _, rest = literal.partition(".")
+        shifted = self._shifted(datetime.fromtimestamp(int(whole), UTC))
+        return f"{shifted.timestamp():.0f}{rest and f'.{rest}'}"
 
     def _renumbered(self, core: str) -> str | None:
         """Return a number of the table of uids. Zero stays, and so does a sign."""

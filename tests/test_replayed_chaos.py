@@ -1,0 +1,277 @@
+"""Captures of waits under chaos: nothing planted is in them, and a replay gives the same records.
+
+The waits, the calls and the troubles are those of the chaos test, but fewer, and the process does
+not stand still. They run twice on virtual time: against the fake cluster, whose bodies have planted
+values, with `client.capture`; and against the replay of that file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import re
+from dataclasses import replace
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
+
+import msgspec
+import pytest
+import tenacity.wait
+
+from redis_enterprise_actions import ActionsClient, Record
+from redis_enterprise_actions._client.capture import capture as capture_module
+from redis_enterprise_actions._client.capture.format import Writer
+from redis_enterprise_actions._model.text import one_line
+from redis_enterprise_actions.testing import FakeCluster
+from tests.planting import PLANTS, found_in, planting
+from tests.test_chaos import (
+    BURST,
+    CALM,
+    HORIZON,
+    LATENESS,
+    LONGEST,
+    Plan,
+    SlowCall,
+    call_slowly,
+    draw,
+    draw_slow_calls,
+    follow,
+    pytest_generate_tests,
+)
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterable
+    from pathlib import Path
+
+    from redis_enterprise_actions.testing import ReplayedCluster
+
+__all__ = ["pytest_generate_tests"]  # with `--seed`
+
+pytestmark = [pytest.mark.enable_socket, pytest.mark.system]
+
+# The client hides the password of a URL in a text, which is then no longer the value it had.
+PLANTED: Final = [plant for plant in PLANTS if "Pw@" not in str(plant)]
+UUID_END: Final = "-0000-4000-8000-000000000000"
+WAITS: Final = 100
+TOLERANCE: Final = 0.1  # seconds; the times of a capture are rounded to a millisecond
+
+
+class Run:
+    """Waits and calls of one client, and their records in the order of their beginning."""
+
+    def __init__(self, cluster: FakeCluster | ReplayedCluster) -> None:
+        self.cluster = cluster
+        self.records: list[Record] = []
+        self._urls = cluster.urls
+
+    def anywhere(self, text: str) -> str:
+        """Return a text without what is of this run: numbers for URLs, and no wall clock."""
+        for number, url in enumerate(self._urls, 1):
+            host, _, port = url.removeprefix("http://").partition(":")
+            for name in (url, f"{host}:{port}", f"('{host}', {port})"):
+                text = text.replace(name, f"<node {number}>")
+        return re.sub(r"@(\w+),(\w*),\d{12,13}", r"@\1,\2,<call time>", text)
+
+    def client(self) -> ActionsClient:
+        """Return a client of the cluster, whose waits are observed."""
+        user = {"username": self.cluster.username, "password": self.cluster.password}
+        client = ActionsClient(self.cluster.urls, auth="jwt", **user)
+        client.observe(self.observe)
+        return client
+
+    def observe(self, record: Record) -> Callable[[Record], object]:
+        """Keep the last record of a wait at the place of its beginning."""
+        place = len(self.records)
+        self.records.append(record)
+        return lambda record: self.records.__setitem__(place, record)
+
+
+class NoCluster:
+    """Stand-in for the fake cluster where the cluster is a replay: nothing can be planned there."""
+
+    def __init__(self, uid: str = "") -> None:
+        self._uid = uid
+
+    def add_action(self, *_: object, **__: object) -> str:
+        """Return the pseudonym of the uid that the action had."""
+        return self._uid
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *_, **__: None
+
+
+class KeptWriter(Writer):
+    """Writer of a capture that keeps which pseudonym each value has got, in `values`.
+
+    `made` has all of them.
+    """
+
+    made: ClassVar[list[KeptWriter]] = []
+
+    def __init__(self, nodes: Iterable[str]) -> None:
+        super().__init__(nodes)
+        self.values: dict[str, str] = {}
+        self.names = self._names
+        pseudonym = self.names._pseudonym
+
+        def kept(value: str) -> str:
+            self.values[value] = pseudonym(value)
+            return self.values[value]
+
+        self.names._pseudonym = kept  # type: ignore[method-assign]
+        self.made.append(self)
+
+
+class Names:
+    """Pseudonyms of a capture, for the arguments of calls and the texts of records."""
+
+    def __init__(self, writer: KeptWriter) -> None:
+        self._names = writer.names
+        self._texts = {
+            one_line(value): pseudonym
+            for value, pseudonym in writer.values.items()
+            if pseudonym.startswith(("text ", "name-")) or pseudonym.endswith(UUID_END)
+        }
+
+    def plan(self, plan: Plan) -> Plan:
+        """Return a wait for the same work under its pseudonyms, as yet without an end."""
+        return replace(
+            plan,
+            uid=self._names.text(plan.uid),
+            bdb_uid=int(self._names.number(str(plan.bdb_uid), "uid")),
+            call=self._names.path(plan.call) if plan.call.startswith("/") else plan.call,
+            seen=[],
+        )
+
+    def call(self, call: SlowCall) -> SlowCall:
+        """Return the same slow call under its pseudonyms."""
+        return replace(call, bdb_uid=int(self._names.number(str(call.bdb_uid), "uid")))
+
+    def replaced(self, text: str) -> str:
+        """Return a text of a record with pseudonyms in place of values."""
+        if text.endswith("…"):
+            text = self._completed(text.removesuffix("…"))
+        for value in sorted(self._texts, key=len, reverse=True):
+            whole = rf"(?<![\w-]){re.escape(value)}(?![\w-])"
+            text = re.sub(whole, lambda _, value=value: self._texts[value], text)
+        return re.sub(
+            r"\b((?:bdb|node|shard|import|export):|database )(\d+)",
+            lambda found: f"{found[1]}{self._names.number(found[2], 'uid')}",
+            text,
+        )
+
+    def _completed(self, text: str) -> str:
+        """Return a text whose end, the beginning of a value, is replaced."""
+        for start in range(len(text)):
+            for value, pseudonym in self._texts.items():
+                if value.startswith(text[start:]) and len(text) - start > 20:
+                    return text[:start] + pseudonym
+        return f"{text}…"
+
+
+def comparable(record: Record, change: Callable[[str], str]) -> dict[str, Any]:
+    """Return the fields of a record with texts changed, and without the wall clock."""
+
+    def approximate(value: object) -> object:
+        if isinstance(value, dict):
+            return {name: approximate(each) for name, each in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [approximate(each) for each in value]
+        return pytest.approx(value, abs=TOLERANCE) if isinstance(value, float) else value
+
+    fields = msgspec.to_builtins(record)
+    del fields["began"]
+    for name in ("ref", "title", "message"):
+        fields[name] = fields[name] and change(fields[name])
+    for outage in fields["outages"]:
+        outage["reason"] = change(outage["reason"])
+    return {name: approximate(value) for name, value in fields.items()}
+
+
+def started(works: Iterable[Coroutine[object, object, None]]) -> list[asyncio.Task[None]]:
+    """Start waits and calls as tasks with names by their number."""
+    return [asyncio.create_task(work, name=f"work {n}") for n, work in enumerate(works)]
+
+
+class Jitter:
+    """Source of the jitter of retries: one for each task of the test, and one for the client.
+
+    Calls that fail at the same moment draw in an order that is not that of the capture.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self._sources: dict[str, random.Random] = {}
+
+    def uniform(self, low: float, high: float) -> float:
+        """Return a number for the current task."""
+        task = asyncio.current_task()
+        name = task.get_name() if task is not None else ""
+        name = name if name.startswith("work") else ""
+        source = self._sources.setdefault(name, random.Random(f"{self._seed} {name}"))
+        return source.uniform(low, high)
+
+
+async def record(seed: int, plans: list[Plan], calls: list[SlowCall], path: Path) -> Run:
+    """Wait under chaos against the fake cluster, with plants in its bodies and with a capture."""
+    async with FakeCluster(nodes=3, token_ttl=300, lateness=LATENESS, seed=seed) as cluster:
+        run = Run(cluster)
+        with planting(PLANTED):
+            async with run.client() as client, client.capture(path):
+                waits = started([
+                    *(follow(client, cluster, plan, n) for n, plan in enumerate(plans)),
+                    *(call_slowly(client, cluster, call) for call in calls),
+                ])  # fmt: skip
+                await asyncio.sleep(CALM)
+                cluster.chaos(seed, horizon=HORIZON, episodes=40, longest=LONGEST)
+                await asyncio.gather(*waits)
+    return run
+
+
+async def repeat(plans: list[Plan], calls: list[SlowCall], path: Path) -> Run:
+    """Make the same waits and calls on the replay of a capture. Everything in it is asked for."""
+    nothing = cast("FakeCluster", NoCluster())
+    async with FakeCluster.replay(path) as replayed:
+        run = Run(replayed)
+        async with run.client() as client:
+            works = [
+                *(
+                    follow(client, cast("FakeCluster", NoCluster(plan.uid)), plan, n)
+                    for n, plan in enumerate(plans)
+                ),
+                *(call_slowly(client, nothing, call) for call in calls),
+            ]
+            await asyncio.gather(*started(works))
+    assert replayed.unexpected == []
+    assert replayed.unplayed == []
+    failures = {exchange.failure for exchange in replayed.exchanges}
+    assert failures >= {None, "timeout", "cancelled", "refused"}
+    return run
+
+
+async def test_replay(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A capture has nothing that was planted, and its replay gives the same records."""
+    print(f"\nreplayed chaos with --seed {seed}")
+    path = tmp_path / "capture.json"
+    plans, calls = draw(seed, WAITS), draw_slow_calls(seed)[::BURST]
+    monkeypatch.setattr(capture_module, "Writer", KeptWriter)
+    monkeypatch.setattr(tenacity.wait, "random", Jitter(seed))
+    recorded = await record(seed, plans, calls, path)
+    text = path.read_text("utf-8")
+    writer = KeptWriter.made.pop()
+    names = Names(writer)
+    monkeypatch.setattr(tenacity.wait, "random", Jitter(seed))
+    replayed = await repeat([*map(names.plan, plans)], [*map(names.call, calls)], path)
+    pairs = zip_longest(
+        [comparable(record, lambda text: names.replaced(recorded.anywhere(text)))
+         for record in recorded.records],
+        [comparable(record, replayed.anywhere) for record in replayed.records],
+    )  # fmt: skip
+    different = [(first, second) for first, second in pairs if first != second]
+
+    assert found_in(text, PLANTED) == []
+    assert not any(f'"{plan.uid}"' in text for plan in plans)
+    assert different == []
+    assert len(recorded.records) > WAITS
+    assert sum(len(record.outages) for record in recorded.records) > WAITS / 2
