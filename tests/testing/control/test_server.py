@@ -21,14 +21,15 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.enable_socket, pytest.mark.contract]
 
 
-def addresses(server: ControlServer) -> list[tuple[str, int]]:
-    """Return the addresses on which a control API listens."""
-    assert server._runner is not None
-    found = []
-    for site in server._runner.sites:
-        listening = site._server  # type: ignore[attr-defined]
-        found += [each.getsockname()[:2] for each in listening.sockets]
-    return found
+async def is_open(host: str, port: int) -> bool:
+    """Return True if a server accepts connections at an address."""
+    try:
+        _, writer = await asyncio.open_connection(host, port)
+    except OSError:
+        return False
+    writer.close()
+    await writer.wait_closed()
+    return True
 
 
 async def test_address(cluster: FakeCluster) -> None:
@@ -36,8 +37,10 @@ async def test_address(cluster: FakeCluster) -> None:
     async with ControlServer(cluster) as server:
         url = URL(server.url)
         assert (url.scheme, url.host, url.path) == ("http", "127.0.0.1", "/_fake/")
-        assert addresses(server) == [("127.0.0.1", url.port)]
-        assert url.port not in map(port_of, cluster.urls)
+        port = port_of(server.url)
+        assert port not in map(port_of, cluster.urls)
+        assert await is_open("127.0.0.1", port)
+        assert not await is_open("127.0.0.2", port)  # another address of this machine
 
 
 async def test_port(cluster: FakeCluster) -> None:
