@@ -194,6 +194,14 @@ def rust_client(session: nox.Session) -> None:
     session.run("pytest", "-p", "no:cacheprovider", "tests/rust_client", *session.posargs)
 
 
+@nox.session(default=False, tags=["ci"])
+def any_language(session: nox.Session) -> None:
+    """Use the fake cluster from shell, Go, a client in Rust, and Java where there is a JDK."""
+    provide(session, "-e", ".", *group("tests"), *group("bench"), *group("go"))
+    tests = ("tests/test_any_language.py", "tests/testing/test_any_client.py")
+    session.run("pytest", *PARALLEL, *(session.posargs or tests))
+
+
 @nox.session(python=AIRFLOW_PYTHON, default=False, tags=["ci"])
 def airflow(session: nox.Session) -> None:
     """Check and test the Airflow provider with the real Airflow; cover all lines and branches."""

@@ -2,7 +2,8 @@
 
 `python docs/command_line.py` writes all. The page comes from the command's argument parser. The
 schemas are those of the types that `get --json`, `list --json`, `check --json` and `doctor --json`
-print, and of the objects of a cluster in Python. A test fails if a file is out of date.
+print, of the objects of a cluster in Python, and of captures. A test fails if a file is out of
+date.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from redis_enterprise_actions._cli.help import rows_of, spelling
 from redis_enterprise_actions._cli.parser import CommandParser
 from redis_enterprise_actions._cli.wait.arguments import add_wait_options
 from redis_enterprise_actions._cli.wait.events import schema_of_lines
+from redis_enterprise_actions._client.capture.format import CaptureFile
 
 
 if TYPE_CHECKING:
@@ -184,6 +186,7 @@ def _written(schema: dict[str, Any]) -> str:
 PAGES: Final[dict[str, Callable[[], str]]] = {
     "command-line.md": page,
     "action.schema.json": partial(schema, Action),
+    "capture.schema.json": partial(schema, CaptureFile),
     "check.schema.json": partial(schema, CheckDocument),
     "doctor.schema.json": lines_of_doctor,
     "objects.schema.json": partial(schema, Database, Node, Crdb),

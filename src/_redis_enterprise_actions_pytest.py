@@ -165,9 +165,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
 
 
 def _make_cluster() -> Callable[..., AsyncGenerator[FakeCluster, None]]:
-    async def fake_cluster(
-        request: pytest.FixtureRequest,
-    ) -> AsyncGenerator[FakeCluster, None]:
+    async def fake_cluster(request: pytest.FixtureRequest) -> AsyncGenerator[FakeCluster, None]:
         from redis_enterprise_actions.testing import FakeCluster  # noqa: PLC0415 - see the top
 
         test = _test(request)
@@ -211,12 +209,15 @@ def _make_client() -> Callable[..., AsyncGenerator[ActionsClient, None]]:
 
 def _client_options(cluster: FakeCluster, folder: Path) -> dict[str, Any]:
     """Return the credentials of a client, and the fingerprint of the cluster's certificate."""
-    tls = {"fingerprint": cluster.fingerprint} if cluster.url.startswith("https:") else {}
+    auth = "basic" if cluster.basic else "jwt"
+    credentials = {"username": cluster.username, "password": cluster.password, "auth": auth}
+    if not cluster.url.startswith("https:"):
+        return credentials
+    tls = {"fingerprint": cluster.fingerprint}
     try:
         client_pem = cluster.client_pem
     except RuntimeError:
-        auth = "basic" if cluster.basic else "jwt"
-        return {**tls, "username": cluster.username, "password": cluster.password, "auth": auth}
+        return {**tls, **credentials}
     pem = folder / "client.pem"
     pem.write_text(client_pem, "ascii")
     return {**tls, "client_cert": pem}

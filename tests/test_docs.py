@@ -208,7 +208,7 @@ def test_front_page() -> None:
 @pytest.mark.parametrize(
     "name",
     ["command-line.md"]
-    + [f"{each}.schema.json" for each in ("action", "check", "doctor", "objects")],
+    + [f"{each}.schema.json" for each in ("action", "capture", "check", "doctor", "objects")],
 )
 def test_generated_files(name: str) -> None:
     """The generated files are up to date with the parser and the types."""

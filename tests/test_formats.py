@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urljoin
 
+import aiohttp
 import jsonschema
 import msgspec
 import pytest
@@ -21,14 +24,16 @@ from redis_enterprise_actions import (
     Record,
     write_report,
 )
-from redis_enterprise_actions._cli.arguments import build_parser
+from redis_enterprise_actions._cli.arguments import build_parser, parse_arguments
 from redis_enterprise_actions._cli.commands import COMMANDS
+from redis_enterprise_actions._cli.demo import run_fake_cluster
 from redis_enterprise_actions._cli.main import main
 from redis_enterprise_actions._cli.parser import CommandParser
 from redis_enterprise_actions._cli.wait.arguments import add_wait_options
 from redis_enterprise_actions._model.record import with_record
 from redis_enterprise_actions._report.write import ReportDocument
-from redis_enterprise_actions.testing import Plan
+from redis_enterprise_actions.testing import ControlServer, FakeCluster, Plan
+from redis_enterprise_actions.testing.control.schema import json_schema
 from tests.conftest import ACTIVE
 
 
@@ -51,6 +56,8 @@ COMMANDS_WITH_JSON: Final = {
     "submit": (["DELETE", "/v1/bdbs/1", "--yes", "--json"], "events"),
 }
 
+SERVED: Final = "fake-cluster"  # it runs until it is ended, and has a test of its own
+
 # Each module that makes JSON: the format on the page, or why it is none of ours.
 WRITERS: Final = {
     "_cli/calls/command.py": "none: the cluster's answer to a dry run",
@@ -58,9 +65,13 @@ WRITERS: Final = {
     "_cli/doctor/result.py": "diagnosis",
     "_cli/listing/command.py": "action",
     "_cli/output.py": "none: it writes what others make",
+    "_cli/replay.py": "addresses of the fake cluster",
     "_cli/reference_cache.py": "the references kept for Tab",
+    "_cli/scripted.py": "addresses of the fake cluster",
     "_cli/wait/plain.py": "events of a wait",
     "_cli/wait/references.py": "none: an entry of the input, read again",
+    "_client/capture/format.py": "capture",
+    "_client/capture/pseudonyms.py": "none: a text in a capture",
     "_client/config/profile_writer.py": "none: a text in TOML",
     "_client/http/auth.py": "none: a request",
     "_client/http/redaction.py": "none: a text as it stands in JSON",
@@ -173,7 +184,7 @@ def test_commands_with_json() -> None:
     with_json = {name for name, parser in found.items() if "--json" in options_of(parser)}
     named_calls = {name for name in with_json if " " in name}
 
-    assert with_json - named_calls == set(COMMANDS_WITH_JSON)
+    assert with_json - named_calls == {*COMMANDS_WITH_JSON, SERVED}
     assert len(named_calls) > 20
     assert all(options_of(events) <= options_of(found[name]) for name in named_calls)
 
@@ -204,6 +215,45 @@ def test_output(
     for document in documents:
         jsonschema.validate(document, schema_of(schema))
         assert document["v"] == 1
+
+
+@pytest.mark.enable_socket
+async def test_control_api() -> None:
+    """Each answer of the control API is an object of version 1, also to calls without fields."""
+    paths: Any = json_schema()["paths"]
+    calls = [(method, path) for path, methods in paths.items() for method in methods]
+    calls += [("GET", "/_fake/schema.json"), ("GET", "/_fake/nothing"), ("PUT", "/_fake/clock")]
+    found = {}
+    async with (
+        FakeCluster() as cluster,
+        ControlServer(cluster) as control,
+        aiohttp.ClientSession() as session,
+    ):
+        for method, path in calls:
+            async with session.request(method, urljoin(control.url, path)) as response:
+                found[method, path] = (await response.json())["v"], response.status
+
+    assert len(found) > 20
+    assert {version for version, _ in found.values()} == {1}
+    assert {200, 400, 404, 405} <= {status for _, status in found.values()}
+
+
+@pytest.mark.enable_socket
+@pytest.mark.prints_password
+async def test_addresses_of_the_fake_cluster(lines: Callable[[], list[str]]) -> None:
+    """`fake-cluster --json` prints an object of version 1."""
+    execution: Any = None
+    serving: Any = run_fake_cluster(parse_arguments(["fake-cluster", "--json"]), execution)
+    task = asyncio.ensure_future(serving)
+    printed: list[str] = []
+    while not printed:
+        await asyncio.sleep(0.01)
+        printed = lines()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert [json.loads(line)["v"] for line in printed] == [1]
 
 
 def test_writers_of_json() -> None:

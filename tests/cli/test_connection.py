@@ -11,6 +11,7 @@ import pytest
 from redis_enterprise_actions import ActionsClient, UsageError
 from redis_enterprise_actions._cli.arguments import parse_arguments
 from redis_enterprise_actions._cli.connection import ask_password, client_from_args
+from redis_enterprise_actions._cli.execution import Execution
 from redis_enterprise_actions._client.config.secrets import save_password
 from redis_enterprise_actions._model.secret import Secret
 from tests.secrecy import leaks_of
@@ -52,7 +53,7 @@ def credentials_of(client: ActionsClient) -> str:
 
 def client_with(*options: str) -> ActionsClient:
     """Return the client of a command with these options."""
-    return client_from_args(parse_arguments(["list", *options]))
+    return client_from_args(parse_arguments(["list", *options]), Execution())
 
 
 class TestProfile:

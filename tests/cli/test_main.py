@@ -23,6 +23,7 @@ from redis_enterprise_actions._cli import main as _main
 from redis_enterprise_actions._cli.arguments import parse_arguments
 from redis_enterprise_actions._cli.connection import client_from_args
 from redis_enterprise_actions._cli.demo import demonstrate
+from redis_enterprise_actions._cli.execution import Execution
 from redis_enterprise_actions._cli.listing import command as _listing
 from redis_enterprise_actions._cli.main import main
 from redis_enterprise_actions.testing import Plan
@@ -555,7 +556,7 @@ class TestConnection:
         args = parse_arguments(["list", "--token-file", str(tmp_path / "token")])
 
         with pytest.raises(UsageError) as caught:
-            client_from_args(args)
+            client_from_args(args, Execution())
         assert str(caught.value) == "--token-file cannot be read: it is not UTF-8"
         assert leaks_of(caught.value) == []
 

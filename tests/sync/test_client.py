@@ -45,6 +45,7 @@ from redis_enterprise_actions.testing import Plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from redis_enterprise_actions.sync import Record
     from redis_enterprise_actions.sync._loop import _Process
@@ -447,3 +448,28 @@ def test_options(process: _Process, tmp_path: object, monkeypatch: pytest.Monkey
         ActionsClient.from_profile("nothing")
     made = ActionsClient.from_env(url="http://n1", trusted_hosts=iter(["n2"]))
     assert made.urls == ("http://n1",)
+
+
+def test_capture(client: ActionsClient, threaded: ThreadedCluster, tmp_path: Path) -> None:
+    """A capture records what the client asks in its body, also if that raises an error."""
+    path = tmp_path / "answers.json"
+    uid = threaded.add(plan=SHORT)
+    with pytest.raises(ZeroDivisionError), client.capture(path):
+        client.wait_for_action(uid)
+        with pytest.raises(UsageError, match="under way"), client.capture(tmp_path / "other"):
+            raise AssertionError
+        raise ZeroDivisionError
+    client.list_actions()
+    paths = {exchange["path"] for exchange in json.loads(path.read_text())["exchanges"]}
+
+    assert paths == {"/v1/actions/00000001-0000-4000-8000-000000000000"}
+    assert [file.name for file in tmp_path.iterdir()] == ["answers.json"]
+
+
+def test_capture_that_cannot_be_written(client: ActionsClient, tmp_path: Path) -> None:
+    """A missing directory is an error before the body."""
+    with (
+        pytest.raises(UsageError, match="there is no such directory"),
+        client.capture(tmp_path / "no" / "answers.json"),
+    ):
+        raise AssertionError

@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import random
+import socket
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
+import pytest
 from yarl import URL
 
 from tests.http_client import HttpClient
@@ -67,6 +71,19 @@ async def authorize(
     token = answer["access_token"]
     assert isinstance(token, str)
     return token
+
+
+def free_ports(count: int) -> int:
+    """Return the first of free ports that follow each other, below those that systems give out."""
+    for first in random.sample(range(20_000, 30_000), 100):
+        with ExitStack() as stack:
+            try:
+                for port in range(first, first + count):
+                    stack.enter_context(socket.create_server(("127.0.0.1", port)))
+            except OSError:
+                continue
+            return first
+    pytest.fail("no free ports were found")
 
 
 def port_of(url: str) -> int:

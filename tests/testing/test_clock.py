@@ -13,7 +13,7 @@ import pytest
 from redis_enterprise_actions.testing import FakeCluster, Plan
 from redis_enterprise_actions.testing.clock import Clock
 from tests.http_client import HttpClient, http_client
-from tests.testing.sessions import authorize, authorized, port_of
+from tests.testing.sessions import authorize, authorized, free_ports, port_of
 
 
 if TYPE_CHECKING:
@@ -272,8 +272,7 @@ class TestSeed:
 
     async def test_ports(self) -> None:
         """The nodes listen at ports that follow each other, if the first is given."""
-        async with FakeCluster() as other:
-            port = port_of(other.url)
+        port = free_ports(3)
         async with FakeCluster(nodes=3, port=port) as cluster:
             assert [port_of(url) for url in cluster.urls] == [port, port + 1, port + 2]
 

@@ -54,7 +54,7 @@ async def serve_fake_cluster(cluster: FakeCluster, port: int | None) -> NoReturn
     async with AsyncExitStack() as stack:
         try:
             await stack.enter_async_context(cluster)
-        except (OSError, OverflowError) as error:
+        except OSError as error:
             raise UsageError(f"--port {port} cannot be used: {error}") from error
         print_line(f"A fake cluster, version {cluster.version}, is at {cluster.url} until Ctrl-C.")
         print_line("In another terminal:")

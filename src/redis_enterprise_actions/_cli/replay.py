@@ -40,10 +40,12 @@ async def serve_replay(args: argparse.Namespace) -> NoReturn:
         replayed = FakeCluster.replay(path, port=port, speed=args.speed or 1.0)
     except CaptureError as error:
         raise UsageError(f"--replay {one_line(str(error))}") from error
+    except ValueError as error:
+        raise UsageError(f"--port {port} cannot be used: {error}") from error
     async with AsyncExitStack() as stack:
         try:
             cluster = await stack.enter_async_context(replayed)
-        except (OSError, OverflowError) as error:
+        except OSError as error:
             raise UsageError(f"--port {port} cannot be used: {error}") from error
         if args.json:
             print_json(addresses(cluster))

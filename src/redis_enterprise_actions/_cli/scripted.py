@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _LOCALHOST: Final = "127.0.0.1"
 _MAX_NODES: Final = 100
+_PORTS: Final = 65_536
 _SETTINGS: Final = ("port", "version", "nodes", "speed", "seed")  # of `FakeCluster`
 
 
@@ -39,9 +40,7 @@ def make_cluster(args: argparse.Namespace) -> FakeCluster:
         given = {name: getattr(args, name) for name in _SETTINGS if getattr(args, name) is not None}
         settings: dict[str, Any] = scenario.settings() | given
         _check_ports(args.control, settings.get("port", 0), settings.get("nodes", 1))
-        cluster = FakeCluster.from_scenario(scenario, **given)
-    except ScenarioError as error:
-        raise _wrong_file(str(args.scenario), error) from error
+        cluster = FakeCluster.from_scenario(scenario, source=args.scenario, **given)
     except ValueError as error:
         raise UsageError(one_line(str(error))) from error
     if not cluster.speed and args.control is None:
@@ -50,12 +49,14 @@ def make_cluster(args: argparse.Namespace) -> FakeCluster:
 
 
 def _check_ports(control: int | None, port: int, nodes: int) -> None:
-    if control is not None and port and port <= control < port + nodes:
+    if not 0 <= port < _PORTS or (port and port + nodes > _PORTS):
+        raise UsageError(f"--port {port} cannot be used: ports end at {_PORTS - 1}")
+    if control is None:
+        return
+    if not 0 <= control < _PORTS:
+        raise UsageError(f"--control {control} cannot be used: ports end at {_PORTS - 1}")
+    if port and port <= control < port + nodes:
         raise UsageError(f"--control {control} is the port of a node: they have {port} and up")
-
-
-def _wrong_file(path: str, error: ScenarioError) -> UsageError:
-    return UsageError(one_line(str(ScenarioError(path, error.field, error.problem))))
 
 
 async def serve_scripted(cluster: FakeCluster, args: argparse.Namespace) -> NoReturn:
@@ -68,8 +69,8 @@ async def serve_scripted(cluster: FakeCluster, args: argparse.Namespace) -> NoRe
         try:
             await stack.enter_async_context(cluster)
         except ScenarioError as error:
-            raise _wrong_file(str(args.scenario), error) from error
-        except (OSError, OverflowError) as error:
+            raise UsageError(one_line(str(error))) from error
+        except OSError as error:
             raise UsageError(f"{_port_text(args)} cannot be used: {error}") from error
         control = None
         if args.control is not None:
@@ -77,7 +78,7 @@ async def serve_scripted(cluster: FakeCluster, args: argparse.Namespace) -> NoRe
             server = ControlServer(cluster, port=args.control, host=host)
             try:
                 control = (await stack.enter_async_context(server)).url
-            except (OSError, OverflowError, UnicodeError) as error:
+            except (OSError, UnicodeError) as error:
                 text = f"--control {args.control} on {one_line(host)} cannot be used: {error}"
                 raise UsageError(text) from error
         if args.json:

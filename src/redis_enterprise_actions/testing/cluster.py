@@ -1,11 +1,9 @@
-"""`FakeCluster`: the settings and the work of a small cluster on 127.0.0.1, and its faults."""
+"""`FakeCluster`: the settings of a small cluster on 127.0.0.1, its servers and its state."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
-from math import inf
-from typing import TYPE_CHECKING, Final, get_args
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
@@ -16,6 +14,8 @@ from .clocked import Clocked
 from .conditions import Conditions
 from .crdb_links import CrdbLinks
 from .identifiers import Identifiers
+from .injection import Injection
+from .node_changes import NodeChanges
 from .replay.cluster import ReplayedCluster
 from .routes.actions import ActionRoutes
 from .routes.availability import AvailabilityRoutes
@@ -34,43 +34,36 @@ from .scenario.entries import Stage
 from .scenario.timeline import Timeline
 from .scripted import Scripted
 from .server.auth import Authentication
-from .server.chaos import ChaosEpisode, ChaosRunner, draw_episodes
-from .server.faults import NO_ROUTE, Fault, check_fault
+from .server.chaos import ChaosRunner
 from .server.nodes import NodeServers
 from .server.tls import Certificates, ServerCertificates, make_tls
-from .settings import SeenRequest, Version, is_since
+from .settings import HAS_V2, SeenRequest, Version, is_since
 from .state.actions import (
-    DEFAULT_PLAN,
     FakeAction,
-    Kind,
-    Plan,
     PlannedCalls,
     check_choice,
-    kind_of,
-    start_action,
 )
 from .state.availability import Availability
-from .state.bootstrap import BootstrapPlan, Bootstraps, BootstrapState, Downtime
+from .state.bootstrap import Bootstraps
 from .state.crdb_instances import InstanceRegistry
-from .state.crdbs import CLUSTERS, RESULT_TTL, CrdbRegistry, FakeCrdbTask
-from .state.databases import DatabaseRegistry, FakeDatabase, Transfer, check_transfer_plan
+from .state.crdbs import CLUSTERS, CrdbRegistry
+from .state.databases import DatabaseRegistry
 from .state.health import Health
 from .state.modules import ModuleRegistry
-from .state.node_actions import ClusterActionName, NodeActionName, NodeActionRegistry
+from .state.node_actions import NodeActionRegistry
 from .state.shards import ShardRegistry
+from .work import Work
 
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable
     from datetime import datetime
     from pathlib import Path
     from types import TracebackType
     from typing import Self
 
-_HAS_V2: Final = "7.22"  # the first version with /v2/actions
 
-
-class FakeCluster(Clocked, Conditions, CrdbLinks, Scripted):
+class FakeCluster(Clocked, Conditions, CrdbLinks, Injection, NodeChanges, Scripted, Work):
     """A small Redis Software cluster on 127.0.0.1, served inside `async with`.
 
     Raises `ValueError` for arguments that no cluster could have.
@@ -213,7 +206,7 @@ class FakeCluster(Clocked, Conditions, CrdbLinks, Scripted):
         self._identifiers = identifiers
         self._planned_calls = PlannedCalls()
         self._databases = DatabaseRegistry(
-            clock, identifiers, self.actions, shows_transfers=is_since(self.version, _HAS_V2)
+            clock, identifiers, self.actions, shows_transfers=is_since(self.version, HAS_V2)
         )
         self.lateness = lateness
         self._modules = ModuleRegistry(clock, identifiers, self.actions)
@@ -356,15 +349,6 @@ class FakeCluster(Clocked, Conditions, CrdbLinks, Scripted):
         return self._certificates.client_pem
 
     @property
-    def primary(self) -> int | None:
-        """Number of the primary node, or None during an election. It may be set."""
-        return self._nodes.primary
-
-    @primary.setter
-    def primary(self, node: int | None) -> None:
-        self._nodes.primary = node
-
-    @property
     def lateness(self) -> float:
         """Delay in seconds until databases and node actions show what was begun. It may be set."""
         return self._databases.lateness
@@ -375,417 +359,6 @@ class FakeCluster(Clocked, Conditions, CrdbLinks, Scripted):
             raise ValueError("lateness is in seconds, 0 or more")
         self._databases.lateness = seconds
 
-    async def stop_node(self, node: int) -> None:
-        """Stop a node: it refuses connections from now on, and open ones are aborted.
-
-        If it was the primary, the lowest other running node becomes it at once. A node that is
-        stopped before its bootstrap is as one that is still being installed; a bootstrap goes on.
-        Raises `ValueError` if there is no such node, or it is stopped already.
-        """
-        await self._nodes.stop(node)
-
-    async def start_node(self, node: int) -> None:
-        """Start a stopped node at its port, as the primary if there is none.
-
-        Raises `ValueError` if there is no such node, it runs already or was removed, and `OSError`
-        if the port was taken.
-        """
-        await self._nodes.start(node)
-
-    async def restart_node(self, node: int, *, downtime: float = 30.0) -> None:
-        """Stop a node and start it again `downtime` seconds of the cluster's clock later.
-
-        Raises the errors of `stop_node` and `start_node`. If it is cancelled in between, the node
-        stays stopped.
-        """
-        if not downtime >= 0:
-            raise ValueError("downtime is in seconds, 0 or more")
-        await self.stop_node(node)
-        await self._clock.sleep(downtime)
-        await self.start_node(node)
-
-    def plan_bootstrap(
-        self,
-        node: int,
-        *,
-        duration: float = 20.0,
-        error_code: str | None = None,
-        error_details: Mapping[str, object] | None = None,
-        downtime: Sequence[Downtime] = (),
-        demands_credentials_at: float = 0.5,
-        stays: BootstrapState | None = None,
-        settles: float = 0.0,
-    ) -> None:
-        """Plan the next bootstrap of a node, or the one after those that are planned.
-
-        It takes `duration` seconds of the cluster's clock. Without a plan a bootstrap is as one
-        with the defaults. Times are in seconds, and fractions those of `duration`.
-
-        - `error_code`: it ends in state "error", with that code, such as "repair_required", and
-          with `error_details`; a documented code has details as documented by default.
-        - `downtime`: pairs of the fraction at which the node's services restart, and of the seconds
-          that it takes. The node refuses connections then; with a third value, 502 or 503, its
-          gateway answers that. A downtime may begin after the end, at a fraction of more than 1.
-        - `demands_credentials_at`: the fraction from which on GET /v1/bootstrap is answered 401
-          without the cluster's credentials; a bootstrap that fails never demands them. A join
-          fails if no node of the cluster is reached at that moment, or the credentials are wrong.
-        - `stays`: the bootstrap never ends, and stays in that state. Any of the three states of
-          work means the one that fits; "idle" accepts the call and does nothing.
-        - `settles`: seconds after the end for which POST /v1/bdbs is answered 406
-          (invalid_version).
-
-        Raises `ValueError` if there is no such node, if it is in the cluster, and for values that
-        do not fit.
-        """
-        plan = BootstrapPlan(
-            duration=duration,
-            error_code=error_code,
-            error_details=error_details,
-            downtime=downtime,
-            demands_credentials_at=demands_credentials_at,
-            stays=stays,
-            settles=settles,
-        )
-        self._bootstraps.plan(node, plan)
-
-    def bootstrap_state(self, node: int) -> BootstrapState:
-        """Return the true state of a node's bootstrap, even while the node cannot be reached.
-
-        Raises `ValueError` if there is no such node.
-        """
-        self._nodes.check(node)
-        return self._bootstraps.state(node)
-
-    def revoke_tokens(self) -> None:
-        """Make all tokens invalid that were issued so far.
-
-        An upgrade across 8.0.22 does so, as it changes the signing secret.
-        """
-        self._authentication.revoke_tokens()
-
-    def add_action(
-        self,
-        name: str = "SMUpdateBDB",
-        plan: Plan = DEFAULT_PLAN,
-        *,
-        uid: str | None = None,
-        kind: Kind | None = None,
-        bdb_uid: int | None = None,
-        node_uid: int | None = None,
-        shards: Sequence[int] = (),
-        when_asked_for: bool = False,
-    ) -> str:
-        """Start an action that goes as planned, and return its uid.
-
-        - `kind`: by default that of actions of this name: `SM...` is a state machine; import,
-          export and backup are "other", which only /v2 shows; anything else is a task.
-        - `bdb_uid`: the database that the action works on, by default 1 for a state machine or an
-          "other", none for a task; it exists from now on.
-        - `node_uid`: the node that a task runs on.
-        - `shards`: the shards on which a running state machine has pending operations.
-        - `when_asked_for`: the action begins when a request first asks for it, for its database or
-          for a list of actions, and not before.
-        """
-        kind = kind or kind_of(name)
-        check_choice(Kind, "kind", kind)
-        if kind == "other" and not is_since(self.version, _HAS_V2):
-            raise ValueError(f"version {self.version} shows no {name}: it has no /v2/actions")
-        if bdb_uid is None and kind != "task":
-            bdb_uid = 1
-        start = partial(
-            start_action,
-            name,
-            plan,
-            uid=uid or self._identifiers.uuid(),
-            kind=kind,
-            bdb_uid=bdb_uid,
-            node_uid=node_uid,
-            shards=shards,
-        )
-        action = start(now=inf if when_asked_for else self._clock.now())
-        self.actions[action.uid] = action
-        if when_asked_for:
-            self._databases.waiting[action.uid] = lambda now: start(now=now)
-        self._databases.add_action(action)
-        return action.uid
-
-    @property
-    def bdbs(self) -> dict[int, FakeDatabase]:
-        """Each database that exists now, by its uid."""
-        return self._databases.existing()
-
-    def add_bdb(
-        self, uid: int | None = None, *, name: str | None = None, recovery: bool = False
-    ) -> int:
-        """Add an idle database and return its uid, by default one that was never used.
-
-        The default of `name` is "db" and the uid. With `recovery`, it waits to be recovered, as
-        databases do after the recovery of a cluster. Raises `ValueError` if there is a database of
-        that uid.
-        """
-        if uid is None:
-            uid = self._databases.next_uid
-        config = {} if name is None else {"name": name}
-        self._databases.add(FakeDatabase(uid=uid, made_with=config, recovery=recovery))
-        return uid
-
-    def start_transfer(self, bdb_uid: int, transfer: Transfer, plan: Plan = DEFAULT_PLAN) -> None:
-        """Start an export, an import or a backup of a database, which exists from now on.
-
-        It is started on any version, although only those with a /v2 show it as an action. Its
-        progress is linear whatever `plan` says, and its outcome "completed", "failed" or "never".
-        """
-        check_choice(Transfer, "transfer", transfer)
-        check_transfer_plan(plan)
-        self._databases.start(transfer, bdb_uid, replace(plan, progress="linear"))
-
-    def plan(self, method: str, path: str, plan: Plan, *, times: int | None = 1) -> None:
-        """Plan the work that the next `times` calls start, or all if it is None.
-
-        The plan applies to calls by `method` whose path begins with `path`. Of several plans for a
-        call, the oldest applies. Without a plan, work takes 10 s and completes.
-        """
-        self._planned_calls.add(method, path, plan, times=times)
-
-    @property
-    def maintenance(self) -> dict[int, int]:
-        """Number of times that maintenance is on, by node that was not removed.
-
-        Each completed `maintenance_on` adds one, each `maintenance_off` subtracts one.
-        """
-        return self._node_actions.maintenance()
-
-    def start_node_action(
-        self,
-        node_uid: int,
-        action: NodeActionName,
-        plan: Plan = DEFAULT_PLAN,
-        *,
-        task_id: str | None = None,
-    ) -> str:
-        """Start an action on a node, as a POST there does, and return its task_id.
-
-        GET on the action shows progress only if that is planned as "linear" or "stalling", because
-        recorded answers have none; lists always show it. An action that "vanishes" does its work
-        and is not remembered. A node whose removal completes is gone at once; it stops if another
-        one runs.
-
-        Raises `ValueError` if there is no such node or action, or that action runs there already.
-        """
-        self._check_member(node_uid)
-        if action not in get_args(NodeActionName):
-            raise ValueError(f"{action!r} is none of {', '.join(get_args(NodeActionName))}")
-        if self._node_actions.is_unfinished(node_uid, action):
-            raise ValueError(f"{action} runs on node {node_uid} already")
-        run = self._node_actions.start(action, plan, node_uid=node_uid, task_id=task_id)
-        return run.work.uid
-
-    def start_cluster_action(
-        self,
-        action: ClusterActionName,
-        plan: Plan = DEFAULT_PLAN,
-        *,
-        node_uid: int,
-    ) -> None:
-        """Start an action of the whole cluster; "change_master" is the only one there is.
-
-        When the action completes, `node_uid` is the primary, if that node runs.
-
-        Raises `ValueError` if there is no such node or action, or that action runs already.
-        """
-        self._check_member(node_uid)
-        if action not in get_args(ClusterActionName):
-            raise ValueError(f"{action!r} is none of {', '.join(get_args(ClusterActionName))}")
-        if self._node_actions.is_unfinished(None, action):
-            raise ValueError(f"{action} is under way already")
-        self._node_actions.start(action, plan, promotes=node_uid)
-
-    def forget_node_action(self, node_uid: int, action: NodeActionName) -> None:
-        """Remove an action on a node from the cluster, which answers 404 to it from now on."""
-        self._node_actions.forget(node_uid, action)
-
-    @property
-    def crdb_tasks(self) -> dict[str, FakeCrdbTask]:
-        """Each Active-Active task by its id, even if the cluster has forgotten it."""
-        return self._crdbs.tasks
-
-    def add_crdb(
-        self, guid: str | None = None, *, name: str = "crdb", bdb_uid: int | None = None
-    ) -> str:
-        """Add an Active-Active database and return its guid.
-
-        `bdb_uid` is the database of its instance on this cluster, and may be left out. The other
-        instance is on a cluster that is not there, until `link_crdb`. Raises `ValueError` if
-        there is, or was, one of that guid.
-        """
-        guid = self._crdbs.add(guid, name)
-        if bdb_uid is not None:
-            self._instances.get(guid).bdb_uid = bdb_uid
-        return guid
-
-    def start_crdb_task(
-        self,
-        operation: str = "update_crdb",
-        plan: Plan = DEFAULT_PLAN,
-        *,
-        guid: str | None = None,
-        id: str | None = None,  # noqa: A002 - the API's name for it
-        result_ttl: float = RESULT_TTL,
-    ) -> str:
-        """Start an Active-Active task, as requests about CRDBs do, and return its id.
-
-        The cluster keeps the result for `result_ttl` seconds, or not at all if the task
-        "vanishes". A task that is planned to be cancelled or aborted fails.
-
-        The task works on the CRDB of that `guid`, or on a new one, which exists from now on. The
-        CRDB of a "create_crdb" exists when that task has finished, and the CRDB of a
-        "delete_crdb" until then.
-
-        Raises `ValueError` if a task of that id has not ended, or if there is, or was, already a
-        CRDB that is to be created.
-        """
-        if result_ttl < 0:
-            raise ValueError("result_ttl is in seconds, 0 or more")
-        if any(task.id == id for task in self._crdbs.running_tasks()):
-            raise ValueError(f"task {id} has not ended")
-        if operation == "create_crdb" or guid is None or not self._crdbs.has_had(guid):
-            guid = self._crdbs.add(guid, "crdb")
-        return self._crdbs.start(operation, guid, plan, task_id=id, result_ttl=result_ttl).id
-
-    def forget(self, uid: str) -> None:
-        """Remove an action from the cluster, which answers 404 to it from now on.
-
-        Its effects on its database remain.
-        """
-        del self.actions[uid]
-        self._databases.waiting.pop(uid, None)
-
-    def inject(
-        self,
-        *,
-        times: int | None = 1,
-        path: str = "/",
-        exact: bool = False,
-        method: str | None = None,
-        node: int | None = None,
-        status: int | None = None,
-        body: str | bytes = b"",
-        headers: Mapping[str, str] | None = None,
-        retry_after: float | str | None = None,
-        delay: float = 0.0,
-        hang: bool = False,
-        drop: bool = False,
-        lose: bool = False,
-        truncate: bool = False,
-        empty: bool = False,
-        bad_entry: bool = False,
-        nan: bool = False,
-        no_handle: bool = False,
-        no_route: bool = False,
-    ) -> None:
-        """Spoil the next `times` answers, or all until `heal` if it is None.
-
-        The fault hits requests whose path begins with `path`, or equals it if `exact`; with
-        `method` (such as "POST") only those with that method, and with `node` only those to that
-        node. A request is hit by the oldest fault that fits, before the node redirects it or checks
-        its credentials.
-
-        - `status` is answered instead, with `body` and `headers`; `retry_after` (seconds, or a
-          date) adds that header, by default to a 503.
-        - `delay` answers that many seconds late.
-        - `hang` never answers, and keeps the connection open until the client closes it.
-        - `drop` closes the connection without an answer. aiohttp's client repeats a GET once by
-          itself if a kept-alive connection was dropped, so that it may take two.
-        - `lose` does the work, and then closes the connection without an answer. aiohttp's client
-          repeats a PUT or a DELETE, too, which then finds its own work under way.
-        - `truncate` closes the connection in the middle of the body.
-        - `empty` answers 200 without a body.
-        - `bad_entry` gives one entry of a list the number 42 as its status: the first that has
-          not ended, or else the first. Answers that are no list stay as they are.
-        - `nan` makes every progress the bare word NaN, as servers in Python write it.
-        - `no_handle` leaves `action_uid`, `task_id` and `id` out of the answer to a call that
-          starts work. GET is never hit.
-        - `no_route` answers as a gateway in front of the cluster that has no route to it: 404,
-          with {"message": "no Route matched with those values"}.
-        """
-        if times is not None and times < 1:
-            raise ValueError("times is 1 or more, or None for ever")
-        check_fault(
-            {
-                "status": status,
-                "body": body,
-                "retry_after": retry_after,
-                "delay": delay,
-                "hang": hang,
-                "drop": drop,
-                "lose": lose,
-                "truncate": truncate,
-                "empty": empty,
-                "bad_entry": bad_entry,
-                "nan": nan,
-                "no_handle": no_handle,
-                "no_route": no_route,
-            }
-        )
-        if node is not None:
-            self._nodes.check(node)
-        if empty:
-            status = 200
-        if no_route:
-            status, body = 404, NO_ROUTE
-            headers = {"Content-Type": "application/json", **(headers or {})}
-        fault = Fault(
-            path=path,
-            exact=exact,
-            method=method,
-            node=node,
-            times=inf if times is None else times,
-            status=503 if status is None and retry_after is not None else status,
-            body=body.encode() if isinstance(body, str) else body,
-            headers=dict(headers or {}),
-            delay=delay,
-            hang=hang,
-            drop=drop,
-            lose=lose,
-            truncate=truncate,
-            bad_entry=bad_entry,
-            nan=nan,
-            no_handle=no_handle,
-        )
-        if retry_after is not None:
-            fault.headers["Retry-After"] = str(retry_after)
-        self._middleware.faults.append(fault)
-
-    def chaos(
-        self, seed: int, *, horizon: float, episodes: int, longest: float = 60.0
-    ) -> list[ChaosEpisode]:
-        """Start random faults and changes of nodes, derived from a seed, and return them.
-
-        The episodes depend on nothing but the arguments and the number of nodes, so that a failed
-        test can be repeated. They begin within `horizon` seconds of the cluster's clock, and each
-        lasts up to `longest` seconds. Episodes may overlap; of several that spoil an answer, the
-        one that began first takes effect, unless an injected fault hits the request. At the end of
-        all episodes every node runs that a restart has stopped, and there is a primary.
-
-        Raises `ValueError` for times that are not more than 0. If a node cannot be started again,
-        as its port was taken, that `OSError` is raised at the end of `async with`.
-        """
-        self._nodes.check_open()
-        drawn = draw_episodes(
-            seed, nodes=len(self._nodes), horizon=horizon, episodes=episodes, longest=longest
-        )
-        self._chaos.run(drawn)
-        return drawn
-
-    def heal(self) -> None:
-        """Remove all injected faults and end all chaos at once.
-
-        If there was an election, the lowest running node is the primary. A node that a restart has
-        stopped stays stopped, until `start_node`.
-        """
-        self._middleware.faults.clear()
-        self._chaos.stop()
-
     @property
     def _certificates(self) -> ServerCertificates:
         if self._tls is None:
@@ -795,7 +368,7 @@ class FakeCluster(Clocked, Conditions, CrdbLinks, Scripted):
     def _app(self, node: int) -> web.Application:
         """Return the application of one node: all share the same state."""
         app = web.Application(middlewares=[self._middleware.for_node(node)])
-        version, has_v2 = self.version, is_since(self.version, _HAS_V2)
+        version, has_v2 = self.version, is_since(self.version, HAS_V2)
         databases, plans, clock = self._databases, self._planned_calls, self._clock
         nodes, node_actions = self._nodes, self._node_actions
         self._authentication.add_to(app)

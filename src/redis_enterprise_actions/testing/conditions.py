@@ -122,7 +122,7 @@ class Conditions:
         if detailed_status is not None:
             check_choice(DetailedShardStatus, "detailed_status", detailed_status)
         if node_uid is not None:
-            self._check_member(node_uid)
+            self._node_actions.check_member(node_uid)
         uid = int(shard_uid)
         if uid not in {shard.uid for shard in self._shards.existing()}:
             raise ValueError(f"there is no shard {uid}")
@@ -134,7 +134,7 @@ class Conditions:
         A stopped node is "down" whatever is set. Nothing else changes: the node still answers.
         Raises `ValueError` if there is no such node or status.
         """
-        self._check_member(node)
+        self._node_actions.check_member(node)
         self._health.node_statuses.pop(node, None)
         if status is not None:
             check_choice(NodeStatus, "status", status)
@@ -145,7 +145,7 @@ class Conditions:
 
         Raises `ValueError` if there is no such node.
         """
-        self._check_member(node)
+        self._node_actions.check_member(node)
         self._health.check_errors.pop(node, None)
         if error is not None:
             self._health.check_errors[node] = error
@@ -193,7 +193,3 @@ class Conditions:
         and whatever makes a database pending. An action that is stuck counts, as it is listed.
         """
         return self._health.is_quiet()
-
-    def _check_member(self, node_uid: int) -> None:
-        if node_uid not in self._node_actions.members():
-            raise ValueError(f"there is no node {node_uid}")

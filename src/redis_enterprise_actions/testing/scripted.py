@@ -21,20 +21,30 @@ class Scripted:
     _timeline: Timeline
 
     @classmethod
-    def from_scenario(cls, scenario: Scenario | str | os.PathLike[str], **settings: object) -> Self:
+    def from_scenario(
+        cls,
+        scenario: Scenario | str | os.PathLike[str],
+        *,
+        source: str | None = None,
+        **settings: object,
+    ) -> Self:
         """Return a cluster that follows a scenario, or the scenario in a file, inside `async with`.
 
-        Arguments of the class win over those of the scenario. What is due at the start has happened
-        before the first request is answered. An entry that is due later, and that the cluster
-        refuses then, is logged as an error, is in `problems`, and is raised at the end of
-        `async with`, unless that raises already. `reset` lets the scenario begin again.
+        `settings` are arguments of the class, which win over those of the scenario. `source` is the
+        name of the scenario in errors, by default that of the file.
+
+        What is due at the start has happened before the first request is answered. An entry that is
+        due later, and that the cluster refuses then, is logged as an error, is in `problems`, and
+        is raised at the end of `async with`, unless that raises already. `reset` lets the scenario
+        begin again.
 
         Raises `ScenarioError` for a file that is none and, also at the beginning of `async with`,
         for an entry that the cluster refuses; `ValueError` for a wrong argument.
         """
-        source = "scenario"
-        if not isinstance(scenario, Scenario):
-            source = str(scenario)
+        if isinstance(scenario, Scenario):
+            source = source or "scenario"
+        else:
+            source = source or str(scenario)
             scenario = Scenario.read(scenario)
         arguments: dict[str, Any] = scenario.settings() | settings
         try:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeAlias
+from typing import Final, Literal, Protocol, TypeAlias
 
 
 Version: TypeAlias = Literal["7.4", "7.8", "7.22", "8.0", "8.0.16", "8.2"]
+HAS_V2: Final = "7.22"  # the first version with /v2/actions
 
 
 class ClusterSettings(Protocol):

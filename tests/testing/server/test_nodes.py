@@ -12,7 +12,7 @@ from yarl import URL
 
 from redis_enterprise_actions.testing import FakeCluster
 from tests.http_client import HttpClient
-from tests.testing.sessions import authorized, four_requests
+from tests.testing.sessions import authorized, four_requests, free_ports
 
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.contract]
@@ -21,11 +21,12 @@ pytestmark = [pytest.mark.enable_socket, pytest.mark.contract]
 class TestNodes:
     """Nodes, one of which is the primary."""
 
-    async def test_urls(self, unused_tcp_port: int) -> None:
+    async def test_urls(self) -> None:
         """Each node has a port of its own; the first one has the one that was given."""
-        async with FakeCluster(nodes=3, port=unused_tcp_port) as cluster:
+        port = free_ports(3)
+        async with FakeCluster(nodes=3, port=port) as cluster:
             assert len(set(cluster.urls)) == 3
-            assert cluster.urls[0] == cluster.url == f"http://127.0.0.1:{unused_tcp_port}"
+            assert cluster.urls[0] == cluster.url == f"http://127.0.0.1:{port}"
             assert cluster.primary == 1
 
     async def test_one_state(self, three: FakeCluster, call3: HttpClient) -> None:

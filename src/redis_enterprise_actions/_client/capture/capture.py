@@ -59,12 +59,13 @@ class Capture:
 
     def add(self, seen: Seen) -> None:
         """Hand over an exchange that has ended. It is written later, by the thread."""
+        if self._problem is not None:
+            return
         with self._lock:
             self._waiting += len(seen.body)
-            if self._waiting > _MAX_WAITING:
-                self._problem = self._problem or OSError(
-                    errno.ENOBUFS, "the answers come faster than they can be written"
-                )
+        if self._waiting > _MAX_WAITING:
+            problem = "the answers come faster than they can be written"
+            self._problem = OSError(errno.ENOBUFS, problem)
         self._queue.put(seen)
 
     def finish(self) -> Future[None]:
@@ -81,7 +82,7 @@ class Capture:
                     with self._lock:
                         self._waiting -= len(seen.body)
                     if self._problem is None:
-                        self._problem = self._write(draft, seen, separator)
+                        self._write(draft, seen, separator)
                     separator = ",\n"
                 if self._problem is None:
                     self._complete(draft, is_empty=separator == "\n")
@@ -93,14 +94,12 @@ class Capture:
         else:
             self._end.set_exception(self._problem)
 
-    def _write(self, draft: TextIO, seen: Seen, separator: str) -> Exception | None:
-        """Write an exchange; return what prevented it."""
+    def _write(self, draft: TextIO, seen: Seen, separator: str) -> None:
         try:
             draft.write(separator + self._writer.exchange(seen))
             draft.flush()
         except Exception as error:  # noqa: BLE001 - as above; it must not end a wait
-            return error
-        return None
+            self._problem = error
 
     def _complete(self, draft: TextIO, *, is_empty: bool) -> None:
         """Make the whole file of the draft, and move it into place."""

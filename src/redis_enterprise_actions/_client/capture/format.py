@@ -159,10 +159,10 @@ class Writer:
         text, is_strict = _decoded(body)
         content = text.lstrip(_MARK)
         mark = text[: len(text) - len(content)]
-        found = self._json.replace(content, _DEPTH)
+        found = self._json.replace(content, _DEPTH, is_strict=is_strict and not mark)
         if found is None:
             return {text_field: quoted(self._names.body(text))}
-        if found.is_strict and is_strict and not mark:
+        if found.is_strict:
             return {json_field: found.text}
         return {text_field: quoted(mark + found.text)}
 

@@ -59,12 +59,13 @@ class JsonReplacer:
         self._names = names
         self._cache: dict[tuple[str, str, bool], str] = {}
 
-    def replace(self, text: str, indent: int) -> ReplacedJson | None:
+    def replace(self, text: str, indent: int, *, is_strict: bool = True) -> ReplacedJson | None:
         """Return a JSON text with its values replaced; None if it is not JSON.
 
         Strict JSON is indented, its first line by nothing and the others by `indent` steps more.
+        `is_strict=False` says that the text is none.
         """
-        run = _Run(self, text)
+        run = _Run(self, text, is_strict=is_strict)
         if not run.read():
             return None
         steps = [f"\n{_INDENT * (indent + depth)}" for depth in range(MAX_DEPTH + 2)]
@@ -97,9 +98,9 @@ class JsonReplacer:
 class _Run:
     """Reading of one JSON text. `pieces` are texts, and depths in place of the ends of lines."""
 
-    def __init__(self, replacer: JsonReplacer, text: str) -> None:
+    def __init__(self, replacer: JsonReplacer, text: str, *, is_strict: bool) -> None:
         self.pieces: list[str | int] = []
-        self.is_strict = True
+        self.is_strict = is_strict
         self._replacer = replacer
         self._text = text
         self._open: list[_Container] = []

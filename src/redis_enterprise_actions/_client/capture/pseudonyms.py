@@ -61,7 +61,7 @@ _HOST: Final = re.compile(r"(?=.*[A-Za-z])[\w-]+(?:\.[\w-]+)+\.?", re.ASCII)
 _SOFTWARE: Final = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,4}){1,2}(?:-[0-9]{1,6})?")
 _BUILD: Final = re.compile(r"[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}-[0-9]{1,6}")
 _NUMERIC: Final = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,20})?")
-_EPOCH: Final = re.compile(r"[12][0-9]{9}(?:\.[0-9]{1,9})?")
+_EPOCH: Final = re.compile(r"[1-9][0-9]{8,9}(?:\.[0-9]{1,9})?")  # from 1973 to 2286
 _PSEUDONYM: Final = re.compile(r"name-[0-9]+")  # it must not pass as a real name of that form
 _DIGIT: Final = re.compile("[0-9]")
 _ORIGIN: Final = datetime(2000, 1, 1)  # noqa: DTZ001 - the first time becomes this, in its own zone
@@ -153,7 +153,7 @@ class Pseudonyms:
         """Return a number of JSON, renumbered if it is a uid, a port or a secret."""
         if is_secret or UID_FIELD.fullmatch(field):
             return self._renumbered(literal) or literal
-        return self._epoch(literal) if field in TIME_FIELDS else literal
+        return (field in TIME_FIELDS and self._epoch(literal)) or literal
 
     def text(self, text: str, field: str = "", *, is_secret: bool = False) -> str:
         """Return the pseudonym of a text, or the text itself if it may pass in this field.
@@ -164,9 +164,8 @@ class Pseudonyms:
         if not core or (not is_secret and self._passes(core, field)):
             return text
         begin, _, end = text.partition(core)
-        if field in TIME_FIELDS and not is_secret and _EPOCH.fullmatch(core):
-            return f"{begin}{self._epoch(core)}{end}"
-        return f"{begin}{self._pseudonym(core)}{end}"
+        epoch = self._epoch(core) if field in TIME_FIELDS and not is_secret else None
+        return f"{begin}{epoch or self._pseudonym(core)}{end}"
 
     def _passes(self, word: str, field: str) -> bool:
         """Return True if a text is a word, a version or a number that passes in a field."""
@@ -235,13 +234,16 @@ class Pseudonyms:
             self._shift = _ORIGIN - time.replace(second=0, tzinfo=None)
         return time + self._shift
 
-    def _epoch(self, literal: str) -> str:
-        """Return a Unix time that is shifted as all times are; another number stays."""
+    def _epoch(self, literal: str) -> str | None:
+        """Return a Unix time that is shifted as all times are."""
         if not _EPOCH.fullmatch(literal):
-            return literal
-        whole, _, rest = literal.partition(".")
-        shifted = self._shifted(datetime.fromtimestamp(int(whole), UTC))
-        return f"{shifted.timestamp():.0f}{rest and f'.{rest}'}"
+            return None
+        whole, mark, rest = literal.partition(".")
+        try:
+            shifted = self._shifted(datetime.fromtimestamp(int(whole), UTC))
+        except OverflowError:
+            return None
+        return f"{shifted.timestamp():.0f}{mark}{rest}"
 
     def _renumbered(self, core: str) -> str | None:
         """Return a number of the table of uids. Zero stays, and so does a sign."""
@@ -315,8 +317,8 @@ class Pseudonyms:
         if user is not None:
             parts = [quote(self.text(unquote(part))) for part in user.split(":")]
             place = f"{':'.join(parts)}@{place}"
-        fragment = match["fragment"] and f"#{quote(self.text(match['fragment'][1:]))}"
         path, query = self.path(match["path"]), self.query(match["query"] or "")
+        fragment = match["fragment"] and f"#{quote(self.text(match['fragment'][1:]))}"
         return f"{match['scheme']}://{place}{path}{query}{fragment or ''}"
 
     def _place(self, core: str) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from email.utils import format_datetime
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from redis_enterprise_actions.testing.settings import SeenRequest
 
 _Call = TypeVar("_Call", bound=Struct)
+_Result = TypeVar("_Result")
 
 PREFIX: Final = "/_fake/"
 _MAX_BODY: Final = 1_000_000  # bytes
@@ -66,6 +68,7 @@ class ControlApi:
         self._timeline = timeline
         self._listening_on = listening_on
         self._lock = asyncio.Lock()
+        self._changes: set[asyncio.Task[object]] = set()
 
     def app(self) -> web.Application:
         """Return the application that serves the calls."""
@@ -83,13 +86,18 @@ class ControlApi:
 
     @web.middleware
     async def _middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Answer one call at a time, and refusals as JSON."""
+        """Answer with the date of the cluster, so that the same calls give the same bytes."""
+        response = await self._answer(request, handler)
+        response.headers["Date"] = format_datetime(self._cluster.date, usegmt=True)
+        return response
+
+    async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Check where a request comes from, and answer refusals as JSON."""
         problem = problem_of(request, self._listening_on)
         if problem is not None:
             return _json(ErrorAnswer(error=problem), status=403)
         try:
-            async with self._lock:
-                return await handler(request)
+            return await handler(request)
         except Refused as refused:
             return _json(refused.answer, status=refused.status)
         except web.HTTPRequestEntityTooLarge:
@@ -110,7 +118,7 @@ class ControlApi:
         entry = await _body(request, kind)
         self._check_open()
         try:
-            result = await self._timeline.take(entry)
+            result = await self._change(partial(self._timeline.take, entry))
         except REFUSALS as error:
             field = field_of(error, entry.__struct_fields__) or entry.SUBJECT
             raise Refused(409, f"$.{field}", str(error)) from error
@@ -123,9 +131,9 @@ class ControlApi:
         self._check_open()
         try:
             if call.jump is not UNSET:
-                await self._cluster.advance(call.jump)
+                await self._change(partial(self._cluster.advance, call.jump))
             if call.set is not UNSET:
-                await self._cluster.advance_to(call.set)
+                await self._change(partial(self._cluster.advance_to, call.set))
         except ValueError as error:
             field = "set" if call.jump is UNSET else "jump"
             raise Refused(409, f"$.{field}", str(error)) from error
@@ -137,10 +145,29 @@ class ControlApi:
         await _body(request, EmptyCall)
         self._check_open()
         try:
-            await self._cluster.reset()
+            await self._change(self._cluster.reset)
         except REFUSALS as error:
             raise Refused(409, None, str(error)) from error
         return _json(self._state(request))
+
+    async def _change(self, work: Callable[[], Awaitable[_Result]]) -> _Result:
+        """Change the cluster, one change at a time, to its end even if the client leaves."""
+
+        async def run() -> _Result:
+            async with self._lock:
+                return await work()
+
+        task = asyncio.create_task(run())
+        self._changes.add(task)
+        task.add_done_callback(self._changes.discard)
+        return await asyncio.shield(task)
+
+    async def close(self) -> None:
+        """Cancel the changes that are under way."""
+        changes = [*self._changes]
+        for change in changes:
+            change.cancel()
+        await asyncio.gather(*changes, return_exceptions=True)
 
     # --- answers ------------------------------------------------------------------------------
 
@@ -148,8 +175,9 @@ class ControlApi:
         self, answer: Callable[[web.Request], Answer]
     ) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def handler(request: web.Request) -> web.Response:
-            self._check_open()
-            return _json(answer(request))
+            async with self._lock:
+                self._check_open()
+                return _json(answer(request))
 
         return handler
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 from aiohttp import web
+
+from redis_enterprise_actions.testing.server.nodes import cut
 
 from .app import PREFIX, ControlApi
 
@@ -33,8 +37,8 @@ class ControlServer:
         self._cluster = cluster
         self._port = port
         self._host = host
-        self._runner: web.AppRunner | None = None
         self._url: str | None = None
+        self._stack = AsyncExitStack()
 
     @property
     def url(self) -> str:
@@ -50,15 +54,22 @@ class ControlServer:
         # The API is a part of the fake.
         timeline = self._cluster._timeline  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
         api = ControlApi(self._cluster, timeline, self._host)
-        self._runner = web.AppRunner(api.app(), access_log=None, shutdown_timeout=0)
-        try:
-            await self._runner.setup()
-            site = web.TCPSite(self._runner, self._host, self._port)
-            await site.start()
-        except BaseException:
-            await self._runner.cleanup()
-            raise
-        host, port = self._runner.addresses[0][:2]
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(api.close)
+            # Calls go on if their clients leave, by a task of their own.
+            runner = web.AppRunner(
+                api.app(), access_log=None, handler_cancellation=True, shutdown_timeout=0
+            )
+            stack.push_async_callback(runner.cleanup)
+            await runner.setup()
+            assert runner.server is not None, "it was set up"
+            listener = await asyncio.get_running_loop().create_server(
+                runner.server, self._host, self._port
+            )
+            stack.callback(listener.close)
+            stack.push_async_callback(cut, listener, runner)
+            self._stack = stack.pop_all()
+        host, port = listener.sockets[0].getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
         self._url = f"http://{shown}:{port}{PREFIX}"
         return self
@@ -69,6 +80,5 @@ class ControlServer:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        assert self._runner is not None, "it was entered"
         self._url = None
-        await self._runner.cleanup()
+        await self._stack.aclose()

@@ -6,7 +6,7 @@ Each field has the name of an argument, and a field that is not given leaves the
 from __future__ import annotations
 
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 from msgspec import UNSET, Struct, UnsetType
 
@@ -19,15 +19,12 @@ from redis_enterprise_actions.testing.state.actions import (
     Progress,
     start_action,
 )
-from redis_enterprise_actions.testing.state.bootstrap import (
-    BootstrapPlan,
-    BootstrapState,
-    Downtime,
-)
+from redis_enterprise_actions.testing.state.bootstrap import BootstrapPlan, BootstrapState
 from redis_enterprise_actions.testing.state.databases import Transfer, check_transfer_plan
 from redis_enterprise_actions.testing.state.node_actions import ClusterActionName, NodeActionName
 
 from .values import (
+    DowntimeArray,
     Duration,
     EpisodeCount,
     Fraction,
@@ -63,20 +60,6 @@ class Stage(Enum):
     SETTINGS = auto()
     WORK = auto()
     NODES = auto()
-
-
-class DowntimeItem(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """A downtime of a bootstrap, as an array of two or three items, as `Downtime` has them."""
-
-    begins: Seconds
-    seconds: Seconds
-    gateway: Literal[502, 503] | UnsetType = UNSET
-
-    @property
-    def value(self) -> Downtime:
-        """The downtime as the cluster takes it."""
-        times = (self.begins, self.seconds)
-        return times if self.gateway is UNSET else (*times, self.gateway)
 
 
 class PlanTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -157,7 +140,7 @@ class BootstrapEntry(Entry, frozen=True, kw_only=True):
     duration: Seconds | UnsetType = UNSET
     error_code: Text | UnsetType = UNSET
     error_details: dict[str, Any] | UnsetType = UNSET
-    downtime: tuple[DowntimeItem, ...] | UnsetType = UNSET
+    downtime: tuple[DowntimeArray, ...] | UnsetType = UNSET
     demands_credentials_at: Fraction | UnsetType = UNSET
     stays: BootstrapState | UnsetType = UNSET
     settles: Seconds | UnsetType = UNSET
@@ -168,13 +151,6 @@ class BootstrapEntry(Entry, frozen=True, kw_only=True):
         arguments = self.arguments()
         del arguments["node"]
         BootstrapPlan(**arguments)
-
-    def arguments(self) -> dict[str, Any]:
-        """Return the arguments of the method."""
-        arguments = super().arguments()
-        if self.downtime is not UNSET:
-            arguments["downtime"] = [each.value for each in self.downtime]
-        return arguments
 
 
 class PlannedCallEntry(Entry, frozen=True, kw_only=True):

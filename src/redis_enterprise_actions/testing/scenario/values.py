@@ -25,6 +25,10 @@ Uid = Annotated[int, Meta(ge=1, le=_MAX_UID)]
 Node = Annotated[int, Meta(ge=1, le=MAX_NODES, description="number of a node, from 1")]
 Port = Annotated[int, Meta(ge=0, le=65_535, description="0 takes a free port")]
 Seed = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+DowntimeArray = Annotated[
+    tuple[WholeSeconds | Seconds, ...],
+    Meta(min_length=2, max_length=3, description="fraction of the duration, seconds, status"),
+]
 EpisodeCount = Annotated[int, Meta(ge=0, le=10_000)]
 Status = Annotated[int, Meta(ge=200, le=599, description="HTTP status")]
 Times: TypeAlias = Annotated[int, Meta(ge=1, le=_MAX_COUNT)] | Literal["always"]

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _HOST: Final = "127.0.0.1"
 _BACKLOG: Final = 128
+_LAST_PORT: Final = 65_535
 # aiohttp registers an accepted connection a few turns of the loop later; until then, the server
 # cannot abort it.
 _TURNS: Final = 10
@@ -73,7 +74,7 @@ class NodeServer:
             listener, self._listener = self._listener, None
             runner, self._runner = self._runner, None
             try:
-                await _cut(listener, runner)
+                await cut(listener, runner)
             finally:
                 if listener is not None:
                     listener.close()
@@ -86,7 +87,7 @@ class NodeServer:
             listener, self._listener = self._listener, None
             if listener is not None:
                 try:
-                    await _cut(listener, self._runner, busy)
+                    await cut(listener, self._runner, busy)
                 finally:
                     listener.close()
 
@@ -114,7 +115,7 @@ class NodeServer:
         await self._listener.start_serving()
 
 
-async def _cut(
+async def cut(
     listener: asyncio.Server | None,
     runner: web.AppRunner | None,
     busy: Collection[asyncio.BaseTransport] = (),
@@ -151,6 +152,8 @@ class NodeServers:
     ) -> None:
         if count < 1:
             raise ValueError("a cluster has 1 node or more")
+        if not 0 <= port <= (_LAST_PORT + 1 - count if port else 0):
+            raise ValueError(f"port is 0 to {_LAST_PORT}, also that of the last node")
         self._nodes = [
             NodeServer(number, port=port + number - 1 if port else 0, app=app, tls=tls)
             for number in range(1, count + 1)

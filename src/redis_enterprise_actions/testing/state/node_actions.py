@@ -152,6 +152,11 @@ class NodeActionRegistry:
         outside = self._nodes.outside
         return [uid for uid in range(1, len(self._nodes) + 1) if uid not in gone | outside]
 
+    def check_member(self, uid: int) -> None:
+        """Raise `ValueError` if no node of the cluster has this uid."""
+        if uid not in self.members():
+            raise ValueError(f"there is no node {uid}")
+
     def maintenance(self) -> dict[int, int]:
         """Return the number of times that maintenance is on, by node: activations stack."""
         at = self._clock.now()
