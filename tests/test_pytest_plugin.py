@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 import trustme  # noqa: F401 - its C code cannot be loaded by one run after the other
 
+from tests.capture_files import action, capture, exchange, write
+
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -139,6 +141,37 @@ def test_marker(pytester: pytest.Pytester, mark: str, fact: str) -> None:
     result = run_tests(pytester, source, "--asyncio-mode=auto", "--looptime")
 
     result.assert_outcomes(passed=1)
+
+
+REPLAY = """
+    import pytest
+
+    @pytest.mark.fake_cluster(replay="capture.json", speed=2)
+    async def test_it(fake_cluster, actions_client):
+        action = await actions_client.wait_for_action("00000001-0000-4000-8000-000000000000")
+
+        assert action.status == "completed"
+        assert fake_cluster.unplayed == []
+        assert fake_cluster.speed == 2
+"""
+
+
+def test_replay(pytester: pytest.Pytester) -> None:
+    """The marker names a capture by its path from the folder of the test."""
+    write(
+        pytester.path, capture(exchange(0, **action("active")), exchange(9, **action("completed")))
+    )
+    run_tests(pytester, REPLAY, "--asyncio-mode=auto", "--looptime").assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("other", ["faults=[{'drop': True}]", "chaos={}", "scenario='x.toml'"])
+def test_replay_of_nothing_else(pytester: pytest.Pytester, other: str) -> None:
+    """A replay has no faults, no chaos and no scenario of its own."""
+    source = REPLAY.replace("speed=2", other)
+    result = run_tests(pytester, source, "--asyncio-mode=auto")
+
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*replay= cannot be combined with*"])
 
 
 def test_markers_add_up(pytester: pytest.Pytester) -> None:

@@ -226,7 +226,7 @@ class ReplayedCluster(Clocked):
         }
         body = b""
         if isinstance(exchange.json, msgspec.Raw):
-            text = msgspec.json.format(bytes(exchange.json), indent=-1).decode()
+            text = msgspec.json.format(bytes(exchange.json), indent=0).decode()
             body = self._with_own_urls(text).encode()
         elif isinstance(exchange.text, str):
             body = self._with_own_urls(exchange.text).encode("utf-8", "replace")
