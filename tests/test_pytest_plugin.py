@@ -193,14 +193,120 @@ def test_markers_add_up(pytester: pytest.Pytester) -> None:
     result.assert_outcomes(passed=2)
 
 
+SCENARIO = """
+v = 1
+[cluster]
+version = "7.22"
+nodes = 3
+starts_at = 2026-01-01T00:00:00Z
+[[databases]]
+uid = 1
+[[actions]]
+uid = "a"
+name = "retry_bdb"
+plan = { duration = 3600 }
+[[restarts]]
+node = 2
+at = 600
+downtime = 60
+"""
+
+
+ON_ONE_LOOP = (
+    "-o",
+    "asyncio_default_test_loop_scope=session",
+    "-o",
+    "asyncio_default_fixture_loop_scope=session",
+)
+
+
+@pytest.mark.parametrize("options", [(), ON_ONE_LOOP], ids=["loops", "one loop"])
+def test_scenario(pytester: pytest.Pytester, options: tuple[str, ...]) -> None:
+    """A scenario file beside the test has the settings, and its times begin with the test."""
+    pytester.makefile(".toml", upgrade=SCENARIO)
+    source = """
+        import asyncio
+        from datetime import UTC, datetime, timedelta
+        import pytest
+
+        pytestmark = pytest.mark.fake_cluster(scenario="upgrade.toml", version="8.0")
+
+        @pytest.fixture
+        async def more(fake_cluster):
+            assert list(fake_cluster.bdbs) == [1] and not fake_cluster.actions
+            fake_cluster.add_bdb(2)
+
+        @pytest.mark.parametrize("again", range(2))
+        async def test_it(more, fake_cluster, actions_client, again):
+            assert (fake_cluster.version, len(fake_cluster.urls)) == ("8.0", 3)
+            assert list(fake_cluster.bdbs) == [1, 2]
+            start = datetime(2026, 1, 1, tzinfo=UTC)
+            assert abs(fake_cluster.date - start) < timedelta(seconds=1)
+            await asyncio.sleep(630)
+            with pytest.raises(ValueError, match="node 2 is stopped already"):
+                await fake_cluster.stop_node(2)
+            action = await actions_client.wait_for_action("a")
+            assert action.status == "completed"
+            assert abs(fake_cluster.date - start - timedelta(seconds=3600)) < timedelta(seconds=60)
+            fake_cluster.add_bdb(3)
+            await fake_cluster.reset()
+            assert list(fake_cluster.bdbs) == [1] and list(fake_cluster.actions) == ["a"]
+    """
+    result = run_tests(pytester, source, "--asyncio-mode=auto", "--looptime", *options)
+
+    result.assert_outcomes(passed=2)
+
+
+def test_scenario_of_a_late_fixture(pytester: pytest.Pytester) -> None:
+    """A fixture that is asked for by its name in the test begins with its scenario at once."""
+    pytester.makefile(".toml", upgrade=SCENARIO)
+    source = """
+        import pytest
+
+        @pytest.fixture
+        def late(request):
+            return request.getfixturevalue("fake_cluster")
+
+        @pytest.mark.fake_cluster(scenario="upgrade.toml")
+        async def test_it(late):
+            assert list(late.actions) == ["a"]
+    """
+    result = run_tests(pytester, source, "--asyncio-mode=auto")
+
+    result.assert_outcomes(passed=1)
+
+
+def test_scenario_with_more(pytester: pytest.Pytester) -> None:
+    """Faults and chaos of the marker are added, and so is TLS with its client."""
+    pytester.makefile(".toml", upgrade=SCENARIO)
+    source = """
+        import pytest
+
+        @pytest.mark.fake_cluster(
+            scenario="upgrade.toml",
+            tls="own-ca",
+            client_certificate=True,
+            faults=[{"status": 500}],
+            chaos={"seed": 1, "horizon": 1, "episodes": 1},
+        )
+        async def test_it(fake_cluster, actions_client):
+            assert (await actions_client.wait_for_action("a")).status == "completed"
+            assert 500 in [seen.status for seen in fake_cluster.requests]
+    """
+    result = run_tests(pytester, source, "--asyncio-mode=auto", "--looptime")
+
+    result.assert_outcomes(passed=1)
+
+
 @pytest.mark.parametrize(
     ("mark", "message"),
     [
+        ("scenario='nope.toml'", "*nope.toml: cannot be read*"),
         ("'7.8'", "*'7.8' has no name in the marker fake_cluster*"),
         ("version='6'", "*version='6'*"),
         ("verison='7.8'", "*unexpected keyword argument 'verison'*"),
     ],
-    ids=["no name", "no such version", "no such setting"],
+    ids=["no file", "no name", "no such version", "no such setting"],
 )
 def test_marker_that_cannot_be(pytester: pytest.Pytester, mark: str, message: str) -> None:
     """A mistake in the marker is the error of its test."""

@@ -237,10 +237,8 @@ async def test_redirects(path: Path) -> None:
     """A redirect to another node has the URL by which that node is listed."""
     async with FakeCluster(nodes=2) as cluster:
         cluster.primary = 2
-        async with client_of(cluster, trusted_hosts=["127.0.0.1"]) as client:
-            client._transport.nodes._trusted = {
-                ("127.0.0.1", int(cluster.urls[1].rpartition(":")[2]))
-            }
+        trusted = [cluster.urls[1].removeprefix("http://")]
+        async with client_of(cluster, trusted_hosts=trusted) as client:
             async with client.capture(path):
                 await client.list_actions()
     file = read(path)

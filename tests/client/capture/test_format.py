@@ -28,7 +28,7 @@ SEEN = Seen(
 
 def written(**changes: object) -> dict[str, object]:
     """Return an exchange as the file has it, decoded."""
-    text = Writer([]).exchange(SEEN._replace(**changes))  # type: ignore[arg-type]
+    text = "".join(Writer([]).exchange(SEEN._replace(**changes)))  # type: ignore[arg-type]
     msgspec.json.decode(text, type=Exchange)
     found: dict[str, object] = json.loads(text)
     return found
@@ -130,7 +130,7 @@ def test_head() -> None:
     writer = Writer(["https://a.internal:9443", "https://b.internal:9443"])
     for word, node in [("zebra", "https://c.internal:9443"), ("apple", SEEN.node)]:
         body = json.dumps({"status": word, "state": "odd"}).encode()
-        writer.exchange(SEEN._replace(body=body, node=node))
+        list(writer.exchange(SEEN._replace(body=body, node=node)))
     file = msgspec.json.decode(writer.head("1.2.3") + "]}", type=CaptureFile)
 
     assert file == CaptureFile(

@@ -218,6 +218,17 @@ def test_plants(body: object) -> None:
     assert found_in(found.text) == []
 
 
+def test_large_body() -> None:
+    """A large body comes in parts, none of which is large."""
+    body = [[number, {}] for number in range(10_000)]
+    found = JsonReplacer(Pseudonyms()).replace(json.dumps(body), 0)
+
+    assert found is not None
+    assert len(found.parts) > 5
+    assert max(map(len, found.parts)) < 10**5
+    assert json.loads(found.text) == body
+
+
 def test_cache_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Replacements stay the same when the cache is full."""
     monkeypatch.setattr(json_text, "_MAX_CACHED", 2)

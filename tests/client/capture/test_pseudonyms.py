@@ -281,6 +281,12 @@ def test_node_of_a_redirect() -> None:
     assert before == "https://host-1.example/v1/bdbs"
 
 
+def test_no_node() -> None:
+    """A base URL without a host that can be read is replaced like any text."""
+    assert Pseudonyms().node("http://[odd") == 1
+    assert Pseudonyms().node("odd") == 1
+
+
 def test_default_port() -> None:
     """The port of the scheme may be left out of a URL."""
     names = Pseudonyms()

@@ -96,7 +96,8 @@ class Capture:
 
     def _write(self, draft: TextIO, seen: Seen, separator: str) -> None:
         try:
-            draft.write(separator + self._writer.exchange(seen))
+            draft.write(separator)
+            draft.writelines(self._writer.exchange(seen))
             draft.flush()
         except Exception as error:  # noqa: BLE001 - as above; it must not end a wait
             self._problem = error

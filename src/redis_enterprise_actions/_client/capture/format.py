@@ -14,7 +14,7 @@ from .pseudonyms import Pseudonyms, quoted
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 Failure = Literal[
     "refused", "reset", "timeout", "truncated", "too large", "tls", "other", "cancelled"
@@ -117,10 +117,10 @@ class Writer:
         for node in nodes:
             self._names.node(node)
 
-    def exchange(self, seen: Seen) -> str:
-        """Return the text of an exchange, without its beginning and its end."""
+    def exchange(self, seen: Seen) -> Iterator[str]:
+        """Yield the text of an exchange in parts."""
         names = self._names
-        fields = {
+        fields: dict[str, str | list[str]] = {
             "at": f"{seen.at:.3f}",
             "took": f"{seen.took:.3f}",
             "node": str(names.node(seen.node)),
@@ -139,8 +139,12 @@ class Writer:
             fields |= {"status": str(seen.status), "headers": f"{{{headers}}}"}
             if seen.body:
                 fields |= self._body(seen.body, "json", "text")
-        lines = [f"{_BEGIN_INDENT}{quoted(name)}: {text}" for name, text in fields.items()]
-        return "    {\n" + ",\n".join(lines) + "\n    }"
+        separator = "    {\n"
+        for name, value in fields.items():
+            yield f"{separator}{_BEGIN_INDENT}{quoted(name)}: "
+            yield from [value] if isinstance(value, str) else value
+            separator = ",\n"
+        yield "\n    }"
 
     def head(self, version: str) -> str:
         """Return the text before the exchanges."""
@@ -154,8 +158,10 @@ class Writer:
         text = msgspec.json.format(msgspec.json.encode(fields), indent=2).decode()
         return text.removesuffix("\n}") + ',\n  "exchanges": ['
 
-    def _body(self, body: str | bytes, json_field: str, text_field: str) -> dict[str, str]:
-        """Return the field of a body: JSON, or text."""
+    def _body(
+        self, body: str | bytes, json_field: str, text_field: str
+    ) -> dict[str, str | list[str]]:
+        """Return the field of a body: JSON in parts, or text."""
         text, is_strict = _decoded(body)
         content = text.lstrip(_MARK)
         mark = text[: len(text) - len(content)]
@@ -163,7 +169,7 @@ class Writer:
         if found is None:
             return {text_field: quoted(self._names.body(text))}
         if found.is_strict:
-            return {json_field: found.text}
+            return {json_field: found.parts}
         return {text_field: quoted(mark + found.text)}
 
     def _headers(self, headers: Mapping[str, str]) -> list[tuple[str, str]]:

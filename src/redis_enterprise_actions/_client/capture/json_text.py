@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections import deque
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from redis_enterprise_actions._client.wire.reasons import SECRET_KEYS
@@ -17,7 +18,7 @@ from .pseudonyms import quoted
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from .pseudonyms import Pseudonyms
 
@@ -35,13 +36,22 @@ _TOKEN: Final = re.compile(
 )
 _BLANKS: Final = re.compile(r"[ \t\r\n]*+")
 _INDENT: Final = "  "
+_MAX_PIECES: Final = 5000
 
 
 class ReplacedJson(NamedTuple):
-    """JSON text with pseudonyms. `is_strict` is False if not every reader of JSON would take it."""
+    """JSON text with pseudonyms, in parts of some kilobytes, as joining a large one takes long.
 
-    text: str
+    `is_strict` is False if not every reader of JSON would take it.
+    """
+
+    parts: list[str]
     is_strict: bool
+
+    @property
+    def text(self) -> str:
+        """The whole text."""
+        return "".join(self.parts)
 
 
 class _Container(NamedTuple):
@@ -69,11 +79,9 @@ class JsonReplacer:
         if not run.read():
             return None
         steps = [f"\n{_INDENT * (indent + depth)}" for depth in range(MAX_DEPTH + 2)]
-        pieces = [
-            piece if isinstance(piece, str) else steps[piece] if run.is_strict else " "
-            for piece in run.pieces
-        ]
-        return ReplacedJson("".join(pieces), run.is_strict)
+        if not run.is_strict:
+            steps = [" "] * len(steps)
+        return ReplacedJson(list(run.parts(steps)), run.is_strict)
 
     def scalar(self, kind: str, token: str, field: str, *, is_secret: bool) -> str:
         """Return the replacement of a token that is a text or a number."""
@@ -96,11 +104,16 @@ class JsonReplacer:
 
 
 class _Run:
-    """Reading of one JSON text. `pieces` are texts, and depths in place of the ends of lines."""
+    """Reading of one JSON text.
+
+    `_pieces` are texts, and depths in place of the ends of lines. There may be millions: a list of
+    all would hold up the event loop when it is freed.
+    """
 
     def __init__(self, replacer: JsonReplacer, text: str, *, is_strict: bool) -> None:
-        self.pieces: list[str | int] = []
         self.is_strict = is_strict
+        self._pieces: list[str | int] = []
+        self._full: deque[list[str | int]] = deque()  # the lists before `_pieces`
         self._replacer = replacer
         self._text = text
         self._open: list[_Container] = []
@@ -115,9 +128,19 @@ class _Run:
             kind = match.lastgroup or ""
             if not self._step(kind, match[kind]):
                 return False
+            if len(self._pieces) > _MAX_PIECES and isinstance(self._pieces[-1], str):
+                self._full.append(self._pieces)
+                self._pieces = []
         end = _BLANKS.match(text, position)
         is_whole = end is not None and end.end() == len(text)
         return is_whole and self._step == self._nothing
+
+    def parts(self, steps: list[str]) -> Iterator[str]:
+        """Yield the replaced text; `steps` are the ends of lines by depth."""
+        self._full.append(self._pieces)
+        while self._full:
+            pieces = self._full.popleft()
+            yield "".join([each if isinstance(each, str) else steps[each] for each in pieces])
 
     def _value(self, kind: str, part: str) -> bool:
         if part in {"{", "["}:
@@ -131,7 +154,7 @@ class _Run:
             part = self._replacer.scalar(kind, part, self._field, is_secret=self._is_secret)
         elif kind == "constant":
             self.is_strict = False
-        self.pieces.append(part)
+        self._pieces.append(part)
         self._step = self._after_value if self._open else self._nothing
         return True
 
@@ -140,7 +163,7 @@ class _Run:
         self._open.append(_Container(end, self._field, self._is_secret))
         if len(self._open) > MAX_DEPTH:
             self.is_strict = False
-        self.pieces += [part, min(len(self._open), MAX_DEPTH)]
+        self._pieces += [part, min(len(self._open), MAX_DEPTH)]
         self._step = self._first_key if part == "{" else self._first_entry
 
     def _first_key(self, kind: str, part: str) -> bool:
@@ -150,7 +173,7 @@ class _Run:
         return self._end_empty() if part == "]" else self._value(kind, part)
 
     def _end_empty(self) -> bool:
-        self.pieces.pop()
+        self._pieces.pop()
         return self._end()
 
     def _key(self, kind: str, part: str) -> bool:
@@ -159,7 +182,7 @@ class _Run:
         name, container = unquoted(part), self._open[-1]
         self._field = name
         self._is_secret = container.is_secret or SECRET_KEYS.search(name) is not None
-        self.pieces.append(f"{quoted(self._replacer.key(name))}: ")
+        self._pieces.append(f"{quoted(self._replacer.key(name))}: ")
         self._step = self._colon
         return True
 
@@ -170,9 +193,9 @@ class _Run:
     def _after_value(self, _: str, part: str) -> bool:
         container = self._open[-1]
         if part == container.end:
-            self.pieces.append(min(len(self._open) - 1, MAX_DEPTH))
+            self._pieces.append(min(len(self._open) - 1, MAX_DEPTH))
             return self._end()
-        self.pieces += [",", min(len(self._open), MAX_DEPTH)]
+        self._pieces += [",", min(len(self._open), MAX_DEPTH)]
         self._step = self._key if container.end == "}" else self._value
         if container.end == "]":
             self._field, self._is_secret = container.field, container.is_secret
@@ -180,7 +203,7 @@ class _Run:
 
     def _end(self) -> bool:
         container = self._open.pop()
-        self.pieces.append(container.end)
+        self._pieces.append(container.end)
         self._step = self._after_value if self._open else self._nothing
         return True
 

@@ -137,7 +137,7 @@ class Timeline:
             self._note(ScenarioError("restart", None, str(error)))
 
     def _note(self, problem: ScenarioError) -> None:
-        _log.error("%s", problem)
+        _log.error("%s", problem, extra={"event": "entry refused", "field": problem.field})
         self.problems.append(problem)
 
     def _start_task(self, work: Coroutine[object, object, None]) -> None:
