@@ -17,6 +17,7 @@ from tests.conftest import examples, virtual_loop
 from tests.http_client import HttpClient, http_client
 from tests.testing.control.conftest import SCENARIO, Control
 from tests.testing.scenario.minimal import MINIMAL
+from tests.testing.sessions import port_of
 
 
 if TYPE_CHECKING:
@@ -337,18 +338,22 @@ class TestBadInput:
         for body in (b"x", b"", b"\x1f\x8b"):
             assert (await control.refused("POST", "heal", body, headers=headers))[0] == 415
 
-    async def test_half_a_body(self, cluster: FakeCluster, control: Control) -> None:
-        """A client that leaves in the middle of its call does no harm."""
-        port = int(control.url.split(":")[2].split("/")[0])
-        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    @pytest.mark.parametrize("rest", [b"", b"zz\r\n"], ids=["half", "no chunk"])
+    async def test_half_a_body(self, control: Control, rest: bytes) -> None:
+        """A client whose body does not end keeps no other call waiting, and does no harm."""
+        _, writer = await asyncio.open_connection("127.0.0.1", port_of(control.url))
+        length = b"Transfer-Encoding: chunked" if rest else b"Content-Length: 99"
         writer.write(
-            b"POST /_fake/databases HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\n{"
+            b"POST /_fake/databases HTTP/1.1\r\nHost: localhost\r\n" + length + b"\r\n\r\n"
         )
         await asyncio.sleep(1)
+        writer.write(rest or b"{")
+        await asyncio.sleep(1)
+        assert await control.ok("POST", "databases") == {"uid": 2}
         writer.close()
         await writer.wait_closed()
         await asyncio.sleep(1)
-        assert await control.ok("POST", "databases") == {"uid": 2}
+        assert await control.ok("POST", "databases") == {"uid": 3}
 
     async def test_origin(self, cluster: FakeCluster, control: Control) -> None:
         """A page in a browser cannot drive it: not across origins, and not by a name of its own."""

@@ -89,7 +89,7 @@ async def test_order_at_one_time() -> None:
         assert cluster.bdbs[7].made_with == {"name": "x"}
 
 
-async def test_arguments_win(tmp_path: Path) -> None:
+async def test_arguments_win() -> None:
     """Arguments win over the file, whose other settings remain."""
     async with FakeCluster.from_scenario(str(EXAMPLE), version="7.22", nodes=4) as cluster:
         assert (cluster.version, len(cluster.urls), cluster.speed) == ("7.22", 4, 60)
@@ -101,6 +101,8 @@ async def test_arguments_win(tmp_path: Path) -> None:
         ({"cluster": {"nodes": 3}, "restarts": [{"node": 3}]}, {"nodes": 2}, r"\.node: there is"),
         ({"cluster": {"client_certificate": True}}, {}, r"\$\.cluster\.client_certificate: client"),
         ({"cluster": {"token_ttl": 5}}, {"token_ttl": 0}, "^token_ttl is in seconds"),
+        ({"cluster": {"port": 65535, "nodes": 2}}, {}, r"\$\.cluster\.port: port is 0 to 65535"),
+        ({}, {"port": -1}, "^port is 0 to 65535"),
         ({}, {"version": "6"}, "^version='6' is none"),
         ({}, {"nodes": 0}, "^scenario: .*a cluster has 1 node"),
     ],
