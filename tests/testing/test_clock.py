@@ -90,9 +90,16 @@ class TestSpeed:
             NEW_YEAR + timedelta(seconds=100), abs=timedelta(seconds=1)
         )
 
-    @pytest.mark.parametrize("speed", [-1, -0.001, inf, nan])
+    @pytest.mark.parametrize("speed", [0, 60, -0.0, True])
+    async def test_float(self, cluster: FakeCluster, speed: float) -> None:
+        """A speed is shown as a float without a sign."""
+        cluster.speed = speed
+        for each in (cluster, FakeCluster(speed=speed)):
+            assert (type(each.speed), str(each.speed)) == (float, str(float(abs(speed))))
+
+    @pytest.mark.parametrize("speed", [-1, -0.001, inf, nan, 1e6 + 1])
     async def test_refused(self, cluster: FakeCluster, speed: float) -> None:
-        """A speed is a number of 0 or more."""
+        """A speed is a number from 0 to a million."""
         with pytest.raises(ValueError, match="speed"):
             FakeCluster(speed=speed)
         with pytest.raises(ValueError, match="speed"):
@@ -202,6 +209,113 @@ class TestJumps:
             await frozen.advance_to(datetime(2026, 1, 2))  # noqa: DTZ001 - the fault
         with pytest.raises(ValueError, match="cannot go back"):
             await frozen.advance_to(NEW_YEAR - timedelta(seconds=1))
+        assert frozen.date == NEW_YEAR
+
+    @pytest.mark.parametrize(
+        "date",
+        [
+            datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14))),
+            datetime(9999, 12, 31, 23, 59, 59, tzinfo=timezone(timedelta(hours=-14))),
+            datetime(9999, 12, 31, 0, 0, 1, tzinfo=UTC),
+        ],
+    )
+    async def test_refused_starts(self, date: datetime) -> None:
+        """A date that is not in the years 1 to 9999 of UTC is no start."""
+        with pytest.raises(ValueError, match="starts_at must be from 0001-01-01 to 9999-12-31"):
+            FakeCluster(starts_at=date)
+
+    async def test_first_date(self) -> None:
+        """The first date of all is shown with all digits, and what began before it as that."""
+        first = datetime(1, 1, 1, tzinfo=UTC)
+        async with FakeCluster(starts_at=first) as cluster:
+            clock = cluster._clock
+            assert clock.date == clock.date_at(-1e9) == first
+            assert clock.iso_time(cluster.now) == "0001-01-01T00:00:00Z"
+            assert clock.http_date() == "Mon, 01 Jan 0001 00:00:00 GMT"
+
+    async def test_last_date(self) -> None:
+        """At the last date, the clock stands still."""
+        last = datetime(9999, 12, 31, tzinfo=UTC)
+        async with FakeCluster(starts_at=last - timedelta(hours=1), speed=1e6) as cluster:
+            task = cluster._clock.start_task(cluster._clock.sleep(3601))
+            await asyncio.sleep(1)
+            assert cluster.date == last
+            uid = cluster.add_action("retry_bdb", Plan(duration=60))
+            await asyncio.sleep(100)
+            async with http_client(cluster) as call:
+                assert (await call("GET", f"/v1/actions/{uid}"))[1]["status"] == "running"
+            assert (cluster.date, task.done()) == (last, False)
+            cluster.speed = 1
+            await asyncio.sleep(1)
+            await cluster.advance(0)
+            with pytest.raises(ValueError, match="beyond the year 9999"):
+                await cluster.advance(1)
+            assert cluster.date == last
+            task.cancel()
+
+    async def test_many(self, frozen: FakeCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The cost of a jump is in proportion to what is due on the way."""
+        looks, now = 0, Clock.now
+
+        def count(clock: Clock) -> float:
+            nonlocal looks
+            looks += 1
+            return now(clock)
+
+        monkeypatch.setattr(Clock, "now", count)
+        clock, woken = frozen._clock, list[int]()
+
+        async def sleep(number: int) -> None:
+            await clock.sleep(number)
+            woken.append(number)
+
+        tasks = [clock.start_task(sleep(number)) for number in reversed(range(1, 1001))]
+        await frozen.advance(900)
+        assert woken == [*range(1, 901)]
+        assert looks < 20_000
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        assert clock._sleepers == []
+        assert woken == [*range(1, 901)]
+
+    async def test_cancelled(self, frozen: FakeCluster) -> None:
+        """A task that is cancelled when it is due wakes once, and the jump goes on."""
+        clock = frozen._clock
+
+        async def cancel() -> None:
+            await clock.sleep(1)
+            for task in tasks:
+                task.cancel()
+
+        clock.start_task(cancel())
+        tasks = [clock.start_task(clock.sleep(seconds)) for seconds in (1, 1, 2)]
+        await frozen.advance(10)
+        assert all(task.cancelled() for task in tasks)
+        assert (clock._sleepers, clock._awake) == ([], set())
+
+    async def test_cancelled_before(self, frozen: FakeCluster) -> None:
+        """A task that was cancelled, and has not noticed, is not woken."""
+        clock = frozen._clock
+        task = asyncio.create_task(clock.sleep(1))
+        await asyncio.sleep(0)
+        task.cancel()
+        clock._jump(clock.now() + 5)
+        await frozen.advance(1)
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert (clock._sleepers, clock._awake) == ([], set())
+
+    async def test_reset(self, frozen: FakeCluster) -> None:
+        """A reset ends a jump."""
+
+        async def reset() -> None:
+            await frozen.advance(5)
+            await frozen.reset()
+
+        frozen.start_node_action(2, "remove", Plan(duration=5))
+        frozen.start_node_action(3, "remove", Plan(duration=50))
+        await asyncio.gather(frozen.advance(100), reset())
         assert frozen.date == NEW_YEAR
 
     async def test_token(self, frozen: FakeCluster) -> None:
