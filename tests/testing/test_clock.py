@@ -145,6 +145,25 @@ class TestJumps:
                     ups.append(False)
         return ups
 
+    async def test_restart(self, frozen: FakeCluster) -> None:
+        """A node that a caller's task restarts runs when the jump returns."""
+        restart = asyncio.create_task(frozen.restart_node(2, downtime=30))
+        await frozen.advance(29)
+        assert 2 not in frozen._nodes.running
+        await frozen.advance(1)
+        assert await self.up(frozen) == [True, True, True]
+        await restart
+        assert (frozen._clock._tasks, frozen._clock._awake) == (set(), set())
+
+    async def test_cancelled_restart(self, frozen: FakeCluster) -> None:
+        """A node whose restart is cancelled stays stopped, and no jump waits for it."""
+        restart = asyncio.create_task(frozen.restart_node(2, downtime=30))
+        await frozen.advance(1)
+        restart.cancel()
+        await frozen.advance(60)
+        assert restart.cancelled()
+        assert frozen._nodes.running == [1, 3]
+
     async def test_removal(self, frozen: FakeCluster) -> None:
         """A node whose removal ends during a jump has stopped when the jump returns."""
         frozen.start_node_action(2, "remove", Plan(duration=50))
@@ -333,6 +352,17 @@ class TestJumps:
             assert (await call("GET", "/v1/actions"))[0] == 401
 
 
+async def raw_answer(cluster: FakeCluster, *headers: str) -> bytes:
+    """Return the bytes of an answer, up to the end of the connection."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port_of(cluster.url))
+    lines = ["GET /v1/actions HTTP/1.1", "Host: a", "Connection: close", *headers, "", ""]
+    writer.write("\r\n".join(lines).encode())
+    try:
+        return await reader.read()
+    finally:
+        writer.close()
+
+
 async def conversation(cluster: FakeCluster) -> list[tuple[int, list[tuple[str, str]], bytes]]:
     """Make all kinds of calls that give out identifiers, and return the raw answers."""
     answers: list[tuple[int, list[tuple[str, str]], bytes]] = []
@@ -375,6 +405,37 @@ class TestSeed:
                 heard.append(await conversation(cluster))
         assert heard[0] == heard[1]
         assert [status for status, _, _ in heard[0]] == [200] * 13
+
+    @pytest.mark.parametrize(
+        ("fault", "headers", "status"),
+        [
+            ({"truncate": True}, [], 401),
+            ({"truncate": True, "no_handle": True}, ["Expect: 100-continue"], 401),
+            ({"status": 503}, [], 503),
+            ({"delay": 0}, ["Expect: more"], 417),
+        ],
+    )
+    async def test_same_headers(
+        self, fault: dict[str, Any], headers: list[str], status: int
+    ) -> None:
+        """Truncated answers, and those of aiohttp itself, have the cluster's date and server."""
+        heard = []
+        for _ in range(2):
+            async with FakeCluster(**SETTINGS) as cluster:
+                if any(fault.values()):
+                    cluster.inject(**fault)
+                heard.append(await raw_answer(cluster, *headers))
+        assert heard[0] == heard[1]
+        assert f"HTTP/1.1 {status} ".encode() in heard[0]
+        assert heard[0].count(b"Date: Thu, 01 Jan 2026 00:00:00 GMT\r\n") == 1
+        assert heard[0].count(b"Server: envoy\r\n") == 1
+
+    async def test_injected_headers(self, frozen: FakeCluster) -> None:
+        """The Date and the Server of a fault are sent as they are."""
+        frozen.inject(status=503, headers={"Date": "never", "Server": "mine"})
+        answer = await raw_answer(frozen)
+        assert b"Date: never\r\n" in answer
+        assert b"Server: mine\r\n" in answer
 
     async def test_other_seed(self) -> None:
         """Another seed, or none, gives other identifiers."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from bisect import bisect_left, bisect_right, insort
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from itertools import count
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Coroutine, Iterator
 
 MAX_SPEED: Final = 1e6
 _UNIX_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -52,7 +53,7 @@ class Clock:
         self._epoch = 0.0  # Unix time at 0
         self._end = inf  # the last time
         self._starts = 0  # number of calls of `start`
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._awake: set[asyncio.Task[Any]] = set()  # those of `_tasks`, and woken sleepers
         self._sleepers: list[_Sleeper] = []  # in the order of their times
         self._numbers = count()
@@ -104,7 +105,8 @@ class Clock:
         target, starts = self.now() + seconds, self._starts
         if target > self._end:
             raise ValueError("the clock cannot go beyond the year 9999")
-        await self._settle()  # so that tasks that were just started sleep
+        await asyncio.sleep(0)  # tasks that the caller has just created begin
+        await self._settle()
         while self._starts == starts and self._sleepers and self._sleepers[0].at <= target:
             self._jump(self._sleepers[0].at)
             await self._settle()
@@ -131,6 +133,21 @@ class Clock:
         task.add_done_callback(self._tasks.discard)
         task.add_done_callback(self._awake.discard)
         return task
+
+    @contextmanager
+    def joined(self) -> Iterator[None]:
+        """Let jumps wait for the current task inside `with`, as for one of `start_task`."""
+        task = asyncio.current_task()
+        assert task is not None, "coroutines run in tasks"
+        is_new = task not in self._tasks
+        self._tasks.add(task)
+        self._awake.add(task)
+        try:
+            yield
+        finally:
+            if is_new:
+                self._tasks.discard(task)
+                self._awake.discard(task)
 
     async def sleep(self, seconds: float) -> None:
         """Sleep for seconds of this clock."""
