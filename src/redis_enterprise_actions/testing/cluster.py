@@ -212,11 +212,13 @@ class FakeCluster(Clocked, Conditions, CrdbLinks, Injection, NodeChanges, Script
         self.lateness = lateness
         self._modules = ModuleRegistry(clock, identifiers, self.actions)
         self._crdbs = CrdbRegistry(clock, identifiers)
-        report = partial(partial, self._timeline.report)
+        report = self._timeline.report
         self._bootstraps = Bootstraps(
-            self, clock, nodes, bootstrapped=bootstrapped, report=report("bootstrap")
+            self, clock, nodes, bootstrapped=bootstrapped, report=partial(report, "bootstrap")
         )
-        self._node_actions = NodeActionRegistry(clock, identifiers, nodes, report("node action"))
+        self._node_actions = NodeActionRegistry(
+            clock, identifiers, nodes, partial(report, "node action")
+        )
         self._instances = InstanceRegistry(clock, self, self._crdbs)
         self._shards = ShardRegistry(clock, self._databases, self._node_actions)
         self._availability = Availability(clock, self._databases)
@@ -233,7 +235,7 @@ class FakeCluster(Clocked, Conditions, CrdbLinks, Injection, NodeChanges, Script
             crdbs=self._crdbs,
         )
         self._authentication = Authentication(self, clock, identifiers)
-        self._chaos = ChaosRunner(clock, nodes, self.revoke_tokens, report("chaos"))
+        self._chaos = ChaosRunner(clock, nodes, self.revoke_tokens, partial(report, "chaos"))
         self._middleware = Middleware(
             self,
             nodes=nodes,
