@@ -272,6 +272,15 @@ class TestJumps:
             assert cluster.date == last
             task.cancel()
 
+    async def test_first_and_last_date(self) -> None:
+        """A clock that starts at the last date shows that no time has passed."""
+        for speed in (0, 1 / 7, 1, 1e6):
+            async with FakeCluster(
+                starts_at=datetime(9999, 12, 31, tzinfo=UTC), speed=speed
+            ) as cluster:
+                await asyncio.sleep(1 / 3)
+                assert cluster.now == cluster._clock.started_at
+
     async def test_many(self, frozen: FakeCluster, monkeypatch: pytest.MonkeyPatch) -> None:
         """The cost of a jump is in proportion to what is due on the way."""
         looks, now = 0, Clock.now

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterator
+    from collections.abc import Coroutine, Generator
 
 MAX_SPEED: Final = 1e6
 _UNIX_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -66,7 +66,7 @@ class Clock:
         self.started_at = self.now()
         first = time.time() if self._starts_at is None else self._starts_at.timestamp()
         self._epoch = first - self.started_at
-        self._end = _LAST.timestamp() - self._epoch
+        self._end = max(self.started_at, _LAST.timestamp() - self._epoch)
         self._wake()
 
     def now(self) -> float:
@@ -135,7 +135,7 @@ class Clock:
         return task
 
     @contextmanager
-    def joined(self) -> Iterator[None]:
+    def joined(self) -> Generator[None]:
         """Let jumps wait for the current task inside `with`, as for one of `start_task`."""
         task = asyncio.current_task()
         assert task is not None, "coroutines run in tasks"
