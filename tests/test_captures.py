@@ -23,6 +23,7 @@ import pytest
 from redis_enterprise_actions import ActionsClient, RequestRejected
 from redis_enterprise_actions.testing import FakeCluster, Plan
 from tests.conftest import virtual_loop
+from tests.replays import Observed, approximate, fields_of, without_urls
 
 
 if TYPE_CHECKING:
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.enable_socket
 
 FOLDER: Final = Path(__file__).parent / "captures"
-TOLERANCE: Final = 0.1  # seconds
 UUID: Final = "{:08x}-0000-4000-8000-000000000000"
 
 
@@ -110,47 +110,16 @@ async def run(
 ) -> list[Record]:
     """Play a scene, and return the records of its waits in the order of their beginning."""
     scene, options = SCENES[name]
-    records: dict[int, Record] = {}
-
-    def observe(record: Record) -> Callable[[Record], object]:
-        place = len(records)
-        records[place] = record
-        return lambda record: records.__setitem__(place, record)
-
+    observed = Observed()
     user = {"username": cluster.username, "password": cluster.password}
     async with ActionsClient(cluster.urls, **user, **options) as client:
-        client.observe(observe)
+        client.observe(observed.observe)
         if capture is None:
             await scene(client, None)
         else:
             async with client.capture(capture):
                 await scene(client, cluster)
-    return list(records.values())
-
-
-def fields_of(record: Record) -> dict[str, Any]:
-    """Return the fields of a record without the wall clock."""
-    fields: dict[str, Any] = msgspec.to_builtins(record)
-    del fields["began"]
-    return fields
-
-
-def approximate(value: object) -> object:
-    """Return a value of a record, the times in which are approximate."""
-    if isinstance(value, dict):
-        return {name: approximate(each) for name, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [approximate(each) for each in value]
-    return pytest.approx(value, abs=TOLERANCE) if isinstance(value, float) else value
-
-
-def anywhere(text: str, urls: list[str]) -> str:
-    """Return a text without what is of one run: the ports of nodes."""
-    for number, url in enumerate(urls, 1):
-        host, _, port = url.removeprefix("http://").partition(":")
-        for name in (url, f"{host}:{port}", f"('{host}', {port})"):
-            text = text.replace(name, f"<node {number}>")
-    return text
+    return observed.records
 
 
 async def replayed(path: Path) -> tuple[list[dict[str, Any]], ReplayedCluster]:
@@ -159,8 +128,7 @@ async def replayed(path: Path) -> tuple[list[dict[str, Any]], ReplayedCluster]:
     async with FakeCluster.replay(path) as cluster:
         records = await run(path.stem, cluster)
         urls = cluster.urls
-    text = msgspec.json.encode([fields_of(record) for record in records]).decode()
-    return msgspec.json.decode(anywhere(text, urls)), cluster
+    return [fields_of(each, lambda text: without_urls(text, urls)) for each in records], cluster
 
 
 def test_stored() -> None:

@@ -12,18 +12,18 @@ import random
 import re
 from dataclasses import replace
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
+from typing import TYPE_CHECKING, ClassVar, Final, cast
 
-import msgspec
 import pytest
 import tenacity.wait
 
-from redis_enterprise_actions import ActionsClient, Record
+from redis_enterprise_actions import ActionsClient
 from redis_enterprise_actions._client.capture import capture as capture_module
 from redis_enterprise_actions._client.capture.format import Writer
 from redis_enterprise_actions._model.text import one_line
 from redis_enterprise_actions.testing import FakeCluster
 from tests.planting import PLANTS, found_in, planting
+from tests.replays import Observed, approximate, fields_of, without_urls
 from tests.test_chaos import (
     BURST,
     CALM,
@@ -51,24 +51,19 @@ pytestmark = [pytest.mark.enable_socket, pytest.mark.system]
 PLANTED: Final = [plant for plant in PLANTS if "Pw@" not in str(plant)]
 UUID_END: Final = "-0000-4000-8000-000000000000"
 WAITS: Final = 100
-TOLERANCE: Final = 0.1  # seconds; the times of a capture are rounded to a millisecond
 
 
-class Run:
+class Run(Observed):
     """Waits and calls of one client, and their records in the order of their beginning."""
 
     def __init__(self, cluster: FakeCluster | ReplayedCluster) -> None:
+        super().__init__()
         self.cluster = cluster
-        self.records: list[Record] = []
         self._urls = cluster.urls
 
     def anywhere(self, text: str) -> str:
         """Return a text without what is of this run: numbers for URLs, and no wall clock."""
-        for number, url in enumerate(self._urls, 1):
-            host, _, port = url.removeprefix("http://").partition(":")
-            for name in (url, f"{host}:{port}", f"('{host}', {port})"):
-                text = text.replace(name, f"<node {number}>")
-        return re.sub(r"@(\w+),[^,]*,\d{12,13}", r"@\1,<times>", text)
+        return re.sub(r"@(\w+),[^,]*,\d{12,13}", r"@\1,<times>", without_urls(text, self._urls))
 
     def client(self) -> ActionsClient:
         """Return a client of the cluster, whose waits are observed."""
@@ -76,12 +71,6 @@ class Run:
         client = ActionsClient(self.cluster.urls, auth="jwt", **user)
         client.observe(self.observe)
         return client
-
-    def observe(self, record: Record) -> Callable[[Record], object]:
-        """Keep the last record of a wait at the place of its beginning."""
-        place = len(self.records)
-        self.records.append(record)
-        return lambda record: self.records.__setitem__(place, record)
 
 
 class NoCluster:
@@ -179,25 +168,6 @@ class Names:
         return f"{text}…"
 
 
-def comparable(record: Record, change: Callable[[str], str]) -> dict[str, Any]:
-    """Return the fields of a record with texts changed, and without the wall clock."""
-
-    def approximate(value: object) -> object:
-        if isinstance(value, dict):
-            return {name: approximate(each) for name, each in value.items()}
-        if isinstance(value, (list, tuple)):
-            return [approximate(each) for each in value]
-        return pytest.approx(value, abs=TOLERANCE) if isinstance(value, float) else value
-
-    fields = msgspec.to_builtins(record)
-    del fields["began"]
-    for name in ("ref", "title", "message"):
-        fields[name] = fields[name] and change(fields[name])
-    for outage in fields["outages"]:
-        outage["reason"] = change(outage["reason"])
-    return {name: approximate(value) for name, value in fields.items()}
-
-
 def started(works: Iterable[Coroutine[object, object, None]]) -> list[asyncio.Task[None]]:
     """Start waits and calls as tasks with names by their number."""
     return [asyncio.create_task(work, name=f"work {n}") for n, work in enumerate(works)]
@@ -277,11 +247,11 @@ async def test_replay(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(tenacity.wait, "random", Jitter(seed))
     replayed = await repeat([*map(names.plan, plans)], [*map(names.call, calls)], path)
     pairs = zip_longest(
-        [comparable(record, lambda text: names.replaced(recorded.anywhere(text)))
+        [fields_of(record, lambda text: names.replaced(recorded.anywhere(text)))
          for record in recorded.records],
-        [comparable(record, replayed.anywhere) for record in replayed.records],
+        [fields_of(record, replayed.anywhere) for record in replayed.records],
     )  # fmt: skip
-    different = [(first, second) for first, second in pairs if first != second]
+    different = [(first, second) for first, second in pairs if first != approximate(second)]
 
     assert found_in(text, PLANTED) == []
     assert not any(f'"{plan.uid}"' in text for plan in plans)

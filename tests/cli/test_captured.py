@@ -67,7 +67,7 @@ def test_commands(
 
     assert asked in paths
     assert [line for line in errors if LINE in line] == [
-        f"redis-actions: {LINE} {path}: look through it before you send it to anybody"
+        f"redis-actions: {LINE} {path}: look through it before you send it"
     ]
     assert secrets_in(path.read_text("utf-8")) == []
 

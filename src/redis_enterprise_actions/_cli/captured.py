@@ -43,7 +43,5 @@ async def captured(
 
 
 def _report(file: str) -> None:
-    print_error(
-        f"redis-actions: the answers of the cluster are in {file}: look through it before you send "
-        "it to anybody"
-    )
+    advice = "look through it before you send it"
+    print_error(f"redis-actions: the answers of the cluster are in {file}: {advice}")

@@ -19,8 +19,7 @@ def add_fake_cluster(command: CommandParser) -> None:
     command.describe(
         "Serve a fake cluster until Ctrl-C: with a few running actions, or with a scenario.",
         examples=[
-            "redis-actions fake-cluster",
-            "redis-actions fake-cluster --port 9443 --version 7.8",
+            "redis-actions fake-cluster --port 9443",
             "redis-actions fake-cluster --scenario upgrade.toml --control 9444 --speed 60",
             "redis-actions fake-cluster --replay capture.json",
         ],

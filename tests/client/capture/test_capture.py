@@ -197,7 +197,7 @@ def test_targets_that_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         (tmp_path / "fifo", "it is not a regular file"),
         ("/dev/null", "it is not a regular file"),
         (tmp_path / ("x" * 300), "File name too long"),
-        ("a\0b", "null byte"),
+        ("a\0b", "embedded null"),
     ]:
         with pytest.raises(UsageError, match=rf"a capture cannot be written there: .*{problem}"):
             check_target(path)

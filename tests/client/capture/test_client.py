@@ -238,9 +238,8 @@ async def test_redirects(path: Path) -> None:
     async with FakeCluster(nodes=2) as cluster:
         cluster.primary = 2
         trusted = [cluster.urls[1].removeprefix("http://")]
-        async with client_of(cluster, trusted_hosts=trusted) as client:
-            async with client.capture(path):
-                await client.list_actions()
+        async with client_of(cluster, trusted_hosts=trusted) as client, client.capture(path):
+            await client.list_actions()
     file = read(path)
     moved = [each for each in file.exchanges if each.status == 307]
 

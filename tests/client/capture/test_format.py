@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+from itertools import cycle
+from urllib.parse import quote
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from redis_enterprise_actions._client.capture.format import CaptureFile, Exchange, Seen, Writer
+from redis_enterprise_actions._client.capture.words import KNOWN
+from tests.planting import found_in, planted
 
 
 SEEN = Seen(
@@ -23,6 +29,19 @@ SEEN = Seen(
     headers={"Content-Type": "application/json"},
     body=b'{"uid": 77}',
     failure=None,
+)
+
+# Secrets, names, hosts, uids and the like that do not have the form of a word that passes.
+CONFIDENTIAL = st.one_of(
+    st.from_regex(r"Zq[A-Za-z0-9+=!]{6,20}", fullmatch=True),
+    st.from_regex(r"Zq[a-z]{3,9} [a-zß-ÿ]{3,9}", fullmatch=True),
+    st.from_regex(r"zq[a-z]{3,9}\.(internal|example\.org)(:\d{2,5})?", fullmatch=True),
+    st.from_regex(r"zq[a-z]{3,9}@zq[a-z]{3,9}\.org", fullmatch=True),
+    st.from_regex(r"https?://zq[a-z]{3,9}(:\d{4})?/zq[a-z]{3,9}", fullmatch=True),
+    st.from_regex(r"2[0-4]\d\.1\d\d\.1\d\d\.1\d\d", fullmatch=True),
+    st.uuids(version=4).map(str),
+    st.from_regex(r"(bdb:)?[1-9]\d{8}(:[1-9]\d{8})?", fullmatch=True),
+    st.integers(10**8, 10**9 - 1),
 )
 
 
@@ -141,6 +160,30 @@ def test_head() -> None:
         exchanges=[],
     )
     assert list(file.unknown) == ["state", "status"]
+
+
+@given(st.lists(CONFIDENTIAL, min_size=1, max_size=8, unique=True))
+def test_nothing_confidential_passes(plants: list[str | int]) -> None:
+    """What is planted in every part of an exchange is nowhere in its text."""
+    texts = [str(plant) for plant in plants]
+    fields = dict(zip(KNOWN, cycle(texts), strict=False))
+    body = json.dumps(planted([fields, texts, {"errors": [fields]}], plants))
+    path = "/v1/bdbs/" + "/".join(quote(text, safe="") for text in texts)
+    query = "?" + "&".join(f"{quote(text, safe='')}=uid%3A{quote(text, safe='')}" for text in texts)
+    shown = []
+    for text in texts:
+        headers = dict.fromkeys(["Content-Type", "Date", "WWW-Authenticate", "X"], text)
+        seen = SEEN._replace(sent=body, path=path, query=query)
+        for place, answer in [
+            (text, body),
+            (path, f"<p>{text}</p>"),
+            ("https://" + text, f"{text}!"),
+        ]:
+            location = {"Location": place}
+            answered = seen._replace(body=answer.encode(), headers={**headers, **location})
+            shown += Writer([]).exchange(answered)
+
+    assert found_in("".join(shown), texts) == []
 
 
 def test_repr() -> None:

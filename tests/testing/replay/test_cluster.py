@@ -342,6 +342,17 @@ class TestFailures:
             with pytest.raises(aiohttp.ClientConnectorError):  # not on the connection of that one
                 await ask(it, cluster)
 
+    async def test_switched_twice(self, tmp_path: Path) -> None:
+        """A node that refuses connections, or accepts them, may be told so once more."""
+        async with replaying(tmp_path, exchange(0)) as (cluster, it):
+            for _ in range(2):
+                await cluster._nodes.refuse(1, ())
+            with pytest.raises(aiohttp.ClientConnectorError):
+                await ask(it, cluster)
+            for _ in range(2):
+                await cluster._nodes.accept(1)
+            assert (await ask(it, cluster))[0] == 200
+
     async def test_port_taken(self, tmp_path: Path) -> None:
         """A port that was taken meanwhile is an error at the end."""
         answers = [exchange(0), exchange(10, None, failure="refused"), exchange(20)]

@@ -26,17 +26,16 @@ def check_target(path: str | os.PathLike[str]) -> Path:
     Raises `UsageError` if its directory does not exist or is not writable, or if there is something
     else than a regular file.
     """
+    problem: str | None = None
     try:
-        given = Path(path)
-        target = Path(os.path.realpath(given))
-        is_there = target.exists()
-        problem = None
-        if is_there and not stat.S_ISREG(target.stat().st_mode):
-            problem = "it is not a regular file"
-        elif not target.parent.is_dir():
+        target = Path(os.path.realpath(Path(path)))
+        if not target.parent.is_dir():
             problem = "there is no such directory"
         elif not os.access(target.parent, os.W_OK | os.X_OK):
             problem = "its directory is not writable"
+        with contextlib.suppress(FileNotFoundError):
+            if not stat.S_ISREG(target.stat().st_mode):
+                problem = "it is not a regular file"
     except TypeError:
         raise UsageError(f"{path!r:.100} is not the path of a file") from None
     except (OSError, ValueError) as error:
