@@ -145,7 +145,7 @@ class Injection:
         all episodes every node runs that a restart has stopped, and there is a primary.
 
         Raises `ValueError` for times that are not more than 0. If a node cannot be started again,
-        as its port was taken, that `OSError` is raised at the end of `async with`.
+        as its port was taken, that is in `problems`, and is raised at the end of `async with`.
         """
         self._nodes.check_open()
         drawn = draw_episodes(
