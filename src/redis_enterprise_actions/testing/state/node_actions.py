@@ -144,6 +144,10 @@ class NodeActionRegistry:
         run = self.find(node_uid, action)
         return run is not None and run.is_unfinished(self._clock.now())
 
+    def has_had(self, task_id: str | None) -> bool:
+        """Return True if a run has, or had, a task_id."""
+        return any(run.work.uid == task_id for run in self._runs)
+
     def forget(self, node_uid: int | None, action: str, *, at: float = -inf) -> None:
         """Forget the latest run of that name from the time `at` on, by default entirely."""
         self._latest.pop((node_uid, action)).forgotten_at = at
