@@ -105,8 +105,13 @@ class Seen(NamedTuple):
     body: bytes
     failure: Failure | None
 
+    @property
+    def size(self) -> int:
+        """Bytes of the bodies."""
+        return len(self.body) + len(self.sent or b"")
+
     def __repr__(self) -> str:
-        return f"<exchange with {len(self.body)} bytes>"
+        return f"<exchange with {self.size} bytes>"
 
 
 class Writer:
@@ -146,6 +151,10 @@ class Writer:
             yield from [value] if isinstance(value, str) else value
             separator = ",\n"
         yield "\n    }"
+
+    def stop(self) -> None:
+        """Let an exchange that another thread is writing end soon, with a wrong text."""
+        self._json.is_stopped = True
 
     def head(self, version: str) -> str:
         """Return the text before the exchanges."""

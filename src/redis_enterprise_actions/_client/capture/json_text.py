@@ -65,9 +65,13 @@ class _Container(NamedTuple):
 
 
 class JsonReplacer:
-    """Replacement of the values in JSON texts by the pseudonyms of one capture."""
+    """Replacement of the values in JSON texts by the pseudonyms of one capture.
+
+    If another thread sets `is_stopped`, a large text counts as none soon.
+    """
 
     def __init__(self, names: Pseudonyms) -> None:
+        self.is_stopped = False
         self._names = names
         self._cache: dict[tuple[str, str, bool], str] = {}
 
@@ -131,6 +135,8 @@ class _Run:
             if not self._step(kind, match[kind]):
                 return False
             if len(self._pieces) > _MAX_PIECES and isinstance(self._pieces[-1], str):
+                if self._replacer.is_stopped:
+                    return False
                 self._full.append(self._pieces)
                 self._pieces = []
         end = _BLANKS.match(text, position)
