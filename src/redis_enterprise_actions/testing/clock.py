@@ -52,7 +52,11 @@ class Clock:
     @property
     def date(self) -> datetime:
         """Present date, in UTC."""
-        return datetime.fromtimestamp(self._epoch + self.now(), UTC)
+        return self.date_at(self.now())
+
+    def date_at(self, at: float) -> datetime:
+        """Return a time of this clock as a date, in UTC."""
+        return datetime.fromtimestamp(self._epoch + at, UTC)
 
     @property
     def speed(self) -> float:
@@ -125,7 +129,7 @@ class Clock:
 
     def iso_time(self, at: float) -> str:
         """Return a time of this clock as the API writes it."""
-        return f"{datetime.fromtimestamp(self._epoch + at, UTC):%Y-%m-%dT%H:%M:%SZ}"
+        return f"{self.date_at(at):%Y-%m-%dT%H:%M:%SZ}"
 
     def http_date(self) -> str:
         """Return the current time in the format of a Date header."""

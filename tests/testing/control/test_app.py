@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -339,7 +340,9 @@ class TestBadInput:
             assert (await control.refused("POST", "heal", body, headers=headers))[0] == 415
 
     @pytest.mark.parametrize("rest", [b"", b"zz\r\n"], ids=["half", "no chunk"])
-    async def test_half_a_body(self, control: Control, rest: bytes) -> None:
+    async def test_half_a_body(
+        self, control: Control, rest: bytes, caplog: pytest.LogCaptureFixture
+    ) -> None:
         """A client whose body does not end keeps no other call waiting, and does no harm."""
         _, writer = await asyncio.open_connection("127.0.0.1", port_of(control.url))
         length = b"Transfer-Encoding: chunked" if rest else b"Content-Length: 99"
@@ -354,6 +357,78 @@ class TestBadInput:
         await writer.wait_closed()
         await asyncio.sleep(1)
         assert await control.ok("POST", "databases") == {"uid": 3}
+        assert caplog.messages == []  # no traceback
+
+    async def test_no_body(self, cluster: FakeCluster, control: Control) -> None:
+        """A body has half a minute to come; meanwhile, other calls are answered."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", port_of(control.url))
+        writer.write(b"POST /_fake/databases HTTP/1.1\r\nHost: [::1]\r\nContent-Length: 9\r\n\r\n")
+        await asyncio.sleep(29)
+        assert (await control("GET"))[0] == 200
+        assert not reader.at_eof()
+        await asyncio.sleep(2)
+        answer = await reader.readuntil(b"}")
+        assert answer.startswith(b"HTTP/1.1 408 ")
+        assert b"the body did not come within 30 s" in answer
+        writer.close()
+        await writer.wait_closed()
+        assert list(cluster.bdbs) == [1]
+
+    @pytest.mark.parametrize(
+        ("query", "field"),
+        [("sicne=1", "sicne"), ("since=1&since=2", "since"), ("since=1&x", "x"), ("=1", "")],
+    )
+    async def test_query(self, control: Control, query: str, field: str) -> None:
+        """Unknown and repeated parameters are refused, and named."""
+        assert (await control.refused("GET", f"requests?{query}"))[:2] == (400, field)
+        for name in POSTS:
+            status, wrong, _ = await control.refused("POST", f"{name}?{query}", VALID.get(name))
+            assert (status, wrong) == (400, query.partition("=")[0])
+        for name in ("", "clock", "schema.json"):
+            assert (await control.refused("GET", f"{name}?{query}"))[0] == 400
+        assert (await control.refused("GET", f"nope?{query}"))[0] == 404
+
+    @pytest.mark.parametrize(
+        ("name", "body", "field"),
+        [
+            ("clock", b'{"jump": 1, "jump": 2}', "$.jump"),
+            ("databases", b'{"uid": 1, "name": "x", "ui\\u0064": 1}', "$.uid"),
+            (
+                "actions",
+                b'{"shards": [1], "plan": {"error": "x", "error": "x"}}',
+                "$.plan.error",
+            ),
+            (
+                "bootstraps",
+                b'{"node": 1, "error_code": "x", "error_details": {"a": [1, {"b": 1, "b": 2}]}}',
+                "$.error_details.a[1].b",
+            ),
+        ],
+    )
+    async def test_repeated_field(
+        self, control: Control, name: str, body: bytes, field: str
+    ) -> None:
+        """A field that is given twice is refused, as one of them would be left out."""
+        assert (await control.refused("POST", name, body))[:2] == (400, field)
+
+    async def test_failure(
+        self, cluster: FakeCluster, control: Control, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """An error of the fake itself is an answer as documented, and is logged."""
+
+        def fail() -> None:
+            raise KeyError("x")
+
+        cluster.heal = fail  # type: ignore[method-assign]
+        status, answer = await control("POST", "heal")
+        assert (status, answer["field"]) == (500, None)
+        assert answer["error"] == "the call has failed: KeyError: 'x'"
+        (record,) = caplog.records
+        assert record.message == "POST /_fake/heal has failed"
+        assert record.exc_info is not None
+        assert vars(record)["event"] == "control call failed"
+        del cluster.heal
+        assert await control.ok("POST", "heal") == {}
 
     async def test_origin(self, cluster: FakeCluster, control: Control) -> None:
         """A page in a browser cannot drive it: not across origins, and not by a name of its own."""
@@ -373,6 +448,28 @@ class TestBadInput:
                 409,
                 "the cluster runs inside `async with` only",
             )
+
+
+class TestTimes:
+    """Times of requests and of the clock while it runs."""
+
+    @pytest.mark.parametrize("speed", [1, 60, 1000, 1_000_000])
+    async def test_agree(self, cluster: FakeCluster, control: Control, speed: float) -> None:
+        """A request has one time, and each time is as far from the start as is said."""
+        start = datetime(2026, 1, 1, tzinfo=UTC)
+        cluster.speed = speed
+        async with http_client(cluster) as call:
+            for seconds in (0.0123, 0.1, 0.7777):
+                await asyncio.sleep(seconds)
+                await call("GET", "/v1/actions")
+        answers = []
+        for _ in range(20):
+            await asyncio.sleep(0.01234)
+            answers.append(await control.ok("GET", "requests"))
+            for each in (*answers[-1]["requests"], await control.ok("GET", "clock")):
+                passed = datetime.fromisoformat(each["time"]) - start
+                assert passed == timedelta(seconds=each["elapsed"])
+        assert all(answer == answers[0] for answer in answers)
 
 
 class TestConcurrency:

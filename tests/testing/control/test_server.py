@@ -70,6 +70,13 @@ async def test_host(cluster: FakeCluster, host: str, shown: str) -> None:
         assert (await control.ok("GET", "clock", headers=named))["elapsed"] == 0
 
 
+@pytest.mark.parametrize("host", ["", None])
+async def test_no_host(cluster: FakeCluster, host: str) -> None:
+    """No host, which would be all addresses of the machine, is refused."""
+    with pytest.raises(ValueError, match=r"^host is an address or a name of this machine$"):
+        ControlServer(cluster, host=host)
+
+
 def _has_ipv6() -> bool:
     try:
         with socket.create_server(("::1", 0), family=socket.AF_INET6):

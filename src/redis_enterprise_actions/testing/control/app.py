@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from datetime import timedelta
 from email.utils import format_datetime
 from functools import partial
@@ -10,11 +11,12 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 from aiohttp import web
-from msgspec import UNSET, Struct
+from msgspec import UNSET
 
-from redis_enterprise_actions.testing.scenario.errors import field_of, place_of
+from redis_enterprise_actions.testing.scenario.errors import field_of
 from redis_enterprise_actions.testing.scenario.timeline import REFUSALS
 
+from .bodies import Refused, check_query, query_number, read_call
 from .messages import (
     CALLS,
     Answer,
@@ -37,34 +39,30 @@ if TYPE_CHECKING:
 
     from aiohttp.typedefs import Handler
 
+    from redis_enterprise_actions.testing.clock import Clock
     from redis_enterprise_actions.testing.cluster import FakeCluster
     from redis_enterprise_actions.testing.scenario.entries import Entry
     from redis_enterprise_actions.testing.scenario.timeline import Timeline
     from redis_enterprise_actions.testing.settings import SeenRequest
 
-_Call = TypeVar("_Call", bound=Struct)
 _Result = TypeVar("_Result")
 
 PREFIX: Final = "/_fake/"
 _MAX_BODY: Final = 1_000_000  # bytes
-_MAX_DIGITS: Final = 18  # of a number in a query
 _SINCE: Final = "since"
-
-
-class Refused(Exception):
-    """A call is refused: the status of the answer, the field that is wrong, and the reason."""
-
-    def __init__(self, status: int, field: str | None, error: str) -> None:
-        super().__init__(error)
-        self.status = status
-        self.answer = ErrorAnswer(error=error, field=field)
+_REQUESTS: Final = f"{PREFIX}requests"
+_MILLISECOND: Final = timedelta(milliseconds=1)
+_log = logging.getLogger(__name__)
 
 
 class ControlApi:
     """The calls of the control API of a cluster."""
 
-    def __init__(self, cluster: FakeCluster, timeline: Timeline, listening_on: str) -> None:
+    def __init__(
+        self, cluster: FakeCluster, clock: Clock, timeline: Timeline, listening_on: str
+    ) -> None:
         self._cluster = cluster
+        self._clock = clock
         self._timeline = timeline
         self._listening_on = listening_on
         self._lock = asyncio.Lock()
@@ -77,7 +75,7 @@ class ControlApi:
         for name, entry in CALLS.items():
             router.add_post(f"{PREFIX}{name}", partial(self._call, entry))
         router.add_get(PREFIX, self._answering(self._state), allow_head=False)
-        for name, answer in (("clock", self._clock), ("requests", self._requests)):
+        for name, answer in (("clock", self._time), ("requests", self._requests)):
             router.add_get(f"{PREFIX}{name}", self._answering(answer), allow_head=False)
         router.add_get(f"{PREFIX}schema.json", _schema, allow_head=False)
         router.add_post(f"{PREFIX}clock", self._set_clock)
@@ -87,7 +85,10 @@ class ControlApi:
     @web.middleware
     async def _middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Answer with the date of the cluster, so that the same calls give the same bytes."""
-        response = await self._answer(request, handler)
+        try:
+            response = await self._answer(request, handler)
+        except Exception as error:  # noqa: BLE001 - logged, and answered as all errors are
+            response = _failed(request, error)
         response.headers["Date"] = format_datetime(self._cluster.date, usegmt=True)
         return response
 
@@ -97,6 +98,8 @@ class ControlApi:
         if problem is not None:
             return _json(ErrorAnswer(error=problem), status=403)
         try:
+            if request.match_info.http_exception is None:  # the path is known
+                check_query(request, {_SINCE} if request.path == _REQUESTS else ())
             return await handler(request)
         except Refused as refused:
             return _json(refused.answer, status=refused.status)
@@ -115,7 +118,7 @@ class ControlApi:
 
     async def _call(self, kind: type[Entry], request: web.Request) -> web.Response:
         """Call the method of the cluster that a path stands for."""
-        entry = await _body(request, kind)
+        entry = await read_call(request, kind)
         self._check_open()
         try:
             result = await self._change(partial(self._timeline.take, entry))
@@ -127,7 +130,7 @@ class ControlApi:
         return _json(msgspec.convert({"v": 1, entry.RESULT: result}, CallAnswer))
 
     async def _set_clock(self, request: web.Request) -> web.Response:
-        call = await _body(request, ClockCall)
+        call = await read_call(request, ClockCall)
         self._check_open()
         try:
             if call.jump is not UNSET:
@@ -139,10 +142,10 @@ class ControlApi:
             raise Refused(409, f"$.{field}", str(error)) from error
         if call.speed is not UNSET:
             self._cluster.speed = call.speed
-        return _json(self._clock(request))
+        return _json(self._time(request))
 
     async def _reset(self, request: web.Request) -> web.Response:
-        await _body(request, EmptyCall)
+        await read_call(request, EmptyCall)
         self._check_open()
         try:
             await self._change(self._cluster.reset)
@@ -189,31 +192,26 @@ class ControlApi:
             username=cluster.username,
             password=cluster.password,
             version=cluster.version,
-            clock=self._clock(request),
+            clock=self._time(request),
             requests=len(cluster.requests),
             problems=[str(problem) for problem in cluster.problems],
         )
 
-    def _clock(self, _: web.Request) -> ClockAnswer:
-        return ClockAnswer(
-            time=self._date(self._cluster.now),
-            elapsed=self._timeline.elapsed(self._cluster.now),
-            speed=self._cluster.speed,
-        )
+    def _time(self, _: web.Request) -> ClockAnswer:
+        time, elapsed = self._date_of(self._cluster.now)
+        return ClockAnswer(time=time, elapsed=elapsed, speed=self._cluster.speed)
 
     def _requests(self, request: web.Request) -> RequestsAnswer:
-        seen, since = self._cluster.requests, request.query.get(_SINCE, "0")
-        if not (since.isascii() and since.isdecimal() and len(since) <= _MAX_DIGITS):
-            raise Refused(400, _SINCE, f"{_SINCE} is the number of a request, 0 or more")
-        first = int(since)
+        seen, first = self._cluster.requests, query_number(request, _SINCE)
         items = [self._item(first + index, each) for index, each in enumerate(seen[first:])]
         return RequestsAnswer(total=len(seen), requests=items)
 
     def _item(self, number: int, seen: SeenRequest) -> RequestItem:
+        time, elapsed = self._date_of(seen.time)
         return RequestItem(
             number=number,
-            time=self._date(seen.time),
-            elapsed=self._timeline.elapsed(seen.time),
+            time=time,
+            elapsed=elapsed,
             method=seen.method,
             path=seen.path,
             node=seen.node,
@@ -221,11 +219,15 @@ class ControlApi:
             has_credentials=seen.has_credentials,
         )
 
-    def _date(self, at: float) -> datetime:
-        """Return the date of a time of the clock, to the millisecond."""
-        exact = self._cluster.date + timedelta(seconds=at - self._cluster.now)
-        rounded = exact + timedelta(microseconds=500)
-        return rounded.replace(microsecond=rounded.microsecond // 1000 * 1000)
+    def _date_of(self, at: float) -> tuple[datetime, float]:
+        """Return a time of the clock as a date and as seconds since the start.
+
+        Both are to the millisecond and agree, and are the same whenever they are asked for.
+        """
+        elapsed = self._timeline.elapsed(at)
+        start = self._clock.date_at(self._clock.started_at) + _MILLISECOND / 2
+        start = start.replace(microsecond=start.microsecond // 1000 * 1000)
+        return start + round(elapsed * 1000) * _MILLISECOND, elapsed
 
     def _check_open(self) -> None:
         """Refuse a call while the cluster is not served."""
@@ -235,22 +237,17 @@ class ControlApi:
             raise Refused(409, None, str(error)) from error
 
 
+def _failed(request: web.Request, error: Exception) -> web.Response:
+    """Log an error that nothing else has handled, and return the answer."""
+    method, path = request.method, request.path
+    what = {"event": "control call failed", "method": method, "path": path}
+    _log.error("%s %s has failed", method, path, exc_info=error, extra=what)
+    problem = f"the call has failed: {type(error).__name__}: {error}"
+    return _json(ErrorAnswer(error=problem), status=500)
+
+
 async def _schema(_: web.Request) -> web.Response:
     return web.json_response(json_schema())
-
-
-async def _body(request: web.Request, kind: type[_Call]) -> _Call:
-    """Return the body of a call; an empty one is that of an object without fields."""
-    if "Content-Encoding" in request.headers:
-        raise Refused(415, None, "a body must have no Content-Encoding")
-    data = await request.read()
-    try:
-        return msgspec.json.decode(data.strip() or b"{}", type=kind)
-    except msgspec.ValidationError as error:
-        field, problem = place_of(error)
-        raise Refused(400, field, problem) from error
-    except (ValueError, RecursionError) as error:
-        raise Refused(400, "$", f"the body is no JSON: {error}") from error
 
 
 def _json(answer: Answer, *, status: int = 200) -> web.Response:

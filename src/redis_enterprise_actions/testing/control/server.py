@@ -27,13 +27,15 @@ class ControlServer:
     reset the cluster. The API has no credentials and is for tests only: it listens on 127.0.0.1
     unless `host` names another address or name of this machine. `port` 0 takes a free one.
 
-    Raises `OSError` if it cannot listen there.
+    Raises `ValueError` for an empty `host`, and `OSError` if it cannot listen there.
 
         async with FakeCluster() as cluster, ControlServer(cluster) as control:
             print(control.url)
     """
 
     def __init__(self, cluster: FakeCluster, *, port: int = 0, host: str = "127.0.0.1") -> None:
+        if not host:  # which would be all addresses of this machine
+            raise ValueError("host is an address or a name of this machine")
         self._cluster = cluster
         self._port = port
         self._host = host
@@ -53,7 +55,8 @@ class ControlServer:
     async def __aenter__(self) -> Self:
         # The API is a part of the fake.
         timeline = self._cluster._timeline  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-        api = ControlApi(self._cluster, timeline, self._host)
+        clock = self._cluster._clock  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        api = ControlApi(self._cluster, clock, timeline, self._host)
         async with AsyncExitStack() as stack:
             stack.push_async_callback(api.close)
             # Calls go on if their clients leave, by a task of their own.
