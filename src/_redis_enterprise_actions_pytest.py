@@ -141,17 +141,22 @@ def _marked(test: pytest.Item) -> _Marked:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
-    """Start times with the test: a virtual clock begins there, too, and not in the fixture."""
+    """Start chaos and times with the test: a virtual clock begins there, too.
+
+    With `scenario` or `starts_at`, the cluster's clock starts anew, so that what a fixture did
+    before then has times of its own.
+    """
     cluster = cast("FakeCluster | None", getattr(item, "funcargs", {}).get("fake_cluster"))
     marked = _marked(item)
-    begins = marked.chaos is not None or marked.scenario or "starts_at" in marked.settings
-    if cluster is None or not begins:
+    has_times = marked.scenario is not None or "starts_at" in marked.settings
+    if cluster is None or not (has_times or marked.chaos is not None):
         return (yield)
     test = cast("Callable[..., Awaitable[None]]", cast("Any", item).obj)
 
     @wraps(test)
     async def with_times(**fixtures: object) -> None:
-        await cluster._timeline.start()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        if has_times:
+            await cluster._timeline.start()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
         if marked.chaos is not None:
             cluster.chaos(**marked.chaos)
         await test(**fixtures)

@@ -257,6 +257,30 @@ def test_scenario(pytester: pytest.Pytester, options: tuple[str, ...]) -> None:
     result.assert_outcomes(passed=2)
 
 
+@pytest.mark.parametrize(("mark", "shown"), [("", 60), (", speed=0, starts_at=START", 0)])
+def test_time_of_a_fixture(pytester: pytest.Pytester, mark: str, shown: int) -> None:
+    """What a fixture did lies in the past; only a scenario and `starts_at` start the clock anew."""
+    source = f"""
+        from datetime import UTC, datetime
+        import pytest
+
+        START = datetime(2026, 1, 1, tzinfo=UTC)
+
+        @pytest.fixture
+        async def later(fake_cluster):
+            begins = fake_cluster.date
+            await fake_cluster.advance(60)
+            return begins
+
+        @pytest.mark.fake_cluster(chaos={{"seed": 1, "horizon": 9, "episodes": 1}}{mark})
+        async def test_it(later, fake_cluster):
+            assert abs((fake_cluster.date - later).total_seconds() - {shown}) < 30
+    """
+    result = run_tests(pytester, source, "--asyncio-mode=auto")
+
+    result.assert_outcomes(passed=1)
+
+
 def test_scenario_of_a_late_fixture(pytester: pytest.Pytester) -> None:
     """A fixture that is asked for by its name in the test begins with its scenario at once."""
     pytester.makefile(".toml", upgrade=SCENARIO)

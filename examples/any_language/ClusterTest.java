@@ -10,6 +10,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import java.util.regex.Pattern;
 
 /** Test of an upgrade against the fake cluster, with the JDK alone: java ClusterTest.java. */
@@ -37,8 +38,10 @@ public class ClusterTest {
             check(addresses != null, "the fake cluster did not start");
             new ClusterTest(addresses).run();
         } finally {
-            server.destroy();
-            server.waitFor();
+            server.destroy(); // SIGTERM
+            if (!server.waitFor(10, TimeUnit.SECONDS)) {
+                server.destroyForcibly().waitFor();
+            }
         }
     }
 

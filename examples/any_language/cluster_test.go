@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -34,8 +35,11 @@ func start(t *testing.T) *fakeCluster {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		_ = server.Process.Signal(os.Interrupt)
+		// CI may start jobs with SIGINT ignored, so that SIGTERM it is.
+		_ = server.Process.Signal(syscall.SIGTERM)
+		kill := time.AfterFunc(10*time.Second, func() { _ = server.Process.Kill() })
 		_ = server.Wait()
+		kill.Stop()
 	})
 	line, err := bufio.NewReader(output).ReadBytes('\n')
 	if err != nil {

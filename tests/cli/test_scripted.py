@@ -18,12 +18,13 @@ import pytest
 
 from redis_enterprise_actions import UsageError
 from redis_enterprise_actions._cli.arguments import parse_arguments
+from redis_enterprise_actions._cli.demo import run_fake_cluster
 from redis_enterprise_actions._cli.scripted import make_cluster, serve_scripted
 from redis_enterprise_actions.testing import FakeCluster
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 pytestmark = pytest.mark.enable_socket
 
@@ -31,10 +32,13 @@ EXAMPLE = str(Path(__file__).parents[2] / "examples" / "scenarios" / "upgrade.to
 COMMAND = [sys.executable, "-W", "error", "-m", "redis_enterprise_actions", "fake-cluster"]
 
 
-async def served(*options: str, capsys: pytest.CaptureFixture[str]) -> tuple[Any, str]:
+async def served(
+    *options: str, capsys: pytest.CaptureFixture[str], run: Callable[..., Any] | None = None
+) -> tuple[Any, str]:
     """Start to serve a cluster; return the task and what it prints."""
     args = parse_arguments(["fake-cluster", *options])
-    task = asyncio.create_task(serve_scripted(make_cluster(args), args))
+    work = serve_scripted(make_cluster(args), args) if run is None else run(args, None)
+    task = asyncio.create_task(work)
     printed = ""
     while not task.done() and not printed.endswith("\n"):
         await asyncio.sleep(0.1)
@@ -87,6 +91,18 @@ async def test_lines(capsys: pytest.CaptureFixture[str]) -> None:
     await end(task)
 
 
+@pytest.mark.prints_password
+async def test_speed_of_notes(capsys: pytest.CaptureFixture[str]) -> None:
+    """Notes about times tell of the speed of the clock unless it is that of all clocks."""
+    task, printed = await served("--speed", "60", capsys=capsys, run=run_fake_cluster)
+    assert "# Times are of the cluster's clock: 60 s pass in a second." in printed.splitlines()
+    assert "# completes after a minute" in printed.splitlines()
+    await end(task)
+    task, printed = await served(capsys=capsys, run=run_fake_cluster)
+    assert "clock" not in printed
+    await end(task)
+
+
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
@@ -116,6 +132,7 @@ def test_settings_of_the_file(tmp_path: Path) -> None:
     for table, problem in (
         ("port = 5000\nnodes = 3", "--control 5002 is the port of a node"),
         ("client_certificate = true", "$.cluster.client_certificate: "),
+        ("port = 65535\nnodes = 2", f"{tmp_path / 'a.toml'}: $.cluster.port: "),
     ):
         file = tmp_path / "a.toml"
         file.write_text(f"v = 1\n[cluster]\n{table}", "utf-8")
@@ -127,11 +144,11 @@ def test_settings_of_the_file(tmp_path: Path) -> None:
 
 
 def test_wrong_speed(capsys: pytest.CaptureFixture[str]) -> None:
-    """A speed is a number."""
-    for speed in ("x", "nan", "inf", "-1"):
+    """A speed is a number within the limits of scenarios."""
+    for speed in ("x", "nan", "inf", "-1", "1000001"):
         with pytest.raises(SystemExit):
             parse_arguments(["fake-cluster", f"--speed={speed}"])
-        assert "is not a number of 0 or more" in capsys.readouterr().err
+        assert "is not a number from 0 to 1000000" in capsys.readouterr().err
     assert parse_arguments(["fake-cluster", "--speed", "0.5"]).speed == 0.5
 
 
@@ -146,6 +163,7 @@ async def test_ports(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
             (["--scenario", str(file)], f"the port of {file} cannot be used: "),
             (["--control", port], f"--control {port} on 127.0.0.1 cannot be used: "),
             (["--control", "0", "--control-host", "x" * 300], "--control 0 on xxx"),
+            (["--control", "0", "--control-host", ""], "--control 0 on cannot be used: host is"),
         ):
             task, printed = await served(*options, capsys=capsys)
             with pytest.raises(UsageError) as caught:

@@ -90,9 +90,16 @@ class TestSpeed:
             NEW_YEAR + timedelta(seconds=100), abs=timedelta(seconds=1)
         )
 
-    @pytest.mark.parametrize("speed", [-1, -0.001, inf, nan])
+    @pytest.mark.parametrize("speed", [0, 60, -0.0, True])
+    async def test_float(self, cluster: FakeCluster, speed: float) -> None:
+        """A speed is shown as a float without a sign."""
+        cluster.speed = speed
+        for each in (cluster, FakeCluster(speed=speed)):
+            assert (type(each.speed), str(each.speed)) == (float, str(float(abs(speed))))
+
+    @pytest.mark.parametrize("speed", [-1, -0.001, inf, nan, 1e6 + 1])
     async def test_refused(self, cluster: FakeCluster, speed: float) -> None:
-        """A speed is a number of 0 or more."""
+        """A speed is a number from 0 to a million."""
         with pytest.raises(ValueError, match="speed"):
             FakeCluster(speed=speed)
         with pytest.raises(ValueError, match="speed"):
@@ -137,6 +144,25 @@ class TestJumps:
                 except aiohttp.ClientConnectionError:
                     ups.append(False)
         return ups
+
+    async def test_restart(self, frozen: FakeCluster) -> None:
+        """A node that a caller's task restarts runs when the jump returns."""
+        restart = asyncio.create_task(frozen.restart_node(2, downtime=30))
+        await frozen.advance(29)
+        assert 2 not in frozen._nodes.running
+        await frozen.advance(1)
+        assert await self.up(frozen) == [True, True, True]
+        await restart
+        assert (frozen._clock._tasks, frozen._clock._awake) == (set(), set())
+
+    async def test_cancelled_restart(self, frozen: FakeCluster) -> None:
+        """A node whose restart is cancelled stays stopped, and no jump waits for it."""
+        restart = asyncio.create_task(frozen.restart_node(2, downtime=30))
+        await frozen.advance(1)
+        restart.cancel()
+        await frozen.advance(60)
+        assert restart.cancelled()
+        assert frozen._nodes.running == [1, 3]
 
     async def test_removal(self, frozen: FakeCluster) -> None:
         """A node whose removal ends during a jump has stopped when the jump returns."""
@@ -204,6 +230,122 @@ class TestJumps:
             await frozen.advance_to(NEW_YEAR - timedelta(seconds=1))
         assert frozen.date == NEW_YEAR
 
+    @pytest.mark.parametrize(
+        "date",
+        [
+            datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14))),
+            datetime(9999, 12, 31, 23, 59, 59, tzinfo=timezone(timedelta(hours=-14))),
+            datetime(9999, 12, 31, 0, 0, 1, tzinfo=UTC),
+        ],
+    )
+    async def test_refused_starts(self, date: datetime) -> None:
+        """A date that is not in the years 1 to 9999 of UTC is no start."""
+        with pytest.raises(ValueError, match="starts_at must be from 0001-01-01 to 9999-12-31"):
+            FakeCluster(starts_at=date)
+
+    async def test_first_date(self) -> None:
+        """The first date of all is shown with all digits, and what began before it as that."""
+        first = datetime(1, 1, 1, tzinfo=UTC)
+        async with FakeCluster(starts_at=first) as cluster:
+            clock = cluster._clock
+            assert clock.date == clock.date_at(-1e9) == first
+            assert clock.iso_time(cluster.now) == "0001-01-01T00:00:00Z"
+            assert clock.http_date() == "Mon, 01 Jan 0001 00:00:00 GMT"
+
+    async def test_last_date(self) -> None:
+        """At the last date, the clock stands still."""
+        last = datetime(9999, 12, 31, tzinfo=UTC)
+        async with FakeCluster(starts_at=last - timedelta(hours=1), speed=1e6) as cluster:
+            task = cluster._clock.start_task(cluster._clock.sleep(3601))
+            await asyncio.sleep(1)
+            assert cluster.date == last
+            uid = cluster.add_action("retry_bdb", Plan(duration=60))
+            await asyncio.sleep(100)
+            async with http_client(cluster) as call:
+                assert (await call("GET", f"/v1/actions/{uid}"))[1]["status"] == "running"
+            assert (cluster.date, task.done()) == (last, False)
+            cluster.speed = 1
+            await asyncio.sleep(1)
+            await cluster.advance(0)
+            with pytest.raises(ValueError, match="beyond the year 9999"):
+                await cluster.advance(1)
+            assert cluster.date == last
+            task.cancel()
+
+    async def test_first_and_last_date(self) -> None:
+        """A clock that starts at the last date shows that no time has passed."""
+        for speed in (0, 1 / 7, 1, 1e6):
+            async with FakeCluster(
+                starts_at=datetime(9999, 12, 31, tzinfo=UTC), speed=speed
+            ) as cluster:
+                await asyncio.sleep(1 / 3)
+                assert cluster.now == cluster._clock.started_at
+
+    async def test_many(self, frozen: FakeCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The cost of a jump is in proportion to what is due on the way."""
+        looks, now = 0, Clock.now
+
+        def count(clock: Clock) -> float:
+            nonlocal looks
+            looks += 1
+            return now(clock)
+
+        monkeypatch.setattr(Clock, "now", count)
+        clock, woken = frozen._clock, list[int]()
+
+        async def sleep(number: int) -> None:
+            await clock.sleep(number)
+            woken.append(number)
+
+        tasks = [clock.start_task(sleep(number)) for number in reversed(range(1, 1001))]
+        await frozen.advance(900)
+        assert woken == [*range(1, 901)]
+        assert looks < 20_000
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        assert clock._sleepers == []
+        assert woken == [*range(1, 901)]
+
+    async def test_cancelled(self, frozen: FakeCluster) -> None:
+        """A task that is cancelled when it is due wakes once, and the jump goes on."""
+        clock = frozen._clock
+
+        async def cancel() -> None:
+            await clock.sleep(1)
+            for task in tasks:
+                task.cancel()
+
+        clock.start_task(cancel())
+        tasks = [clock.start_task(clock.sleep(seconds)) for seconds in (1, 1, 2)]
+        await frozen.advance(10)
+        assert all(task.cancelled() for task in tasks)
+        assert (clock._sleepers, clock._awake) == ([], set())
+
+    async def test_cancelled_before(self, frozen: FakeCluster) -> None:
+        """A task that was cancelled, and has not noticed, is not woken."""
+        clock = frozen._clock
+        task = asyncio.create_task(clock.sleep(1))
+        await asyncio.sleep(0)
+        task.cancel()
+        clock._jump(clock.now() + 5)
+        await frozen.advance(1)
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert (clock._sleepers, clock._awake) == ([], set())
+
+    async def test_reset(self, frozen: FakeCluster) -> None:
+        """A reset ends a jump."""
+
+        async def reset() -> None:
+            await frozen.advance(5)
+            await frozen.reset()
+
+        frozen.start_node_action(2, "remove", Plan(duration=5))
+        frozen.start_node_action(3, "remove", Plan(duration=50))
+        await asyncio.gather(frozen.advance(100), reset())
+        assert frozen.date == NEW_YEAR
+
     async def test_token(self, frozen: FakeCluster) -> None:
         """Tokens expire on the cluster's clock."""
         async with aiohttp.ClientSession() as session:
@@ -217,6 +359,17 @@ class TestJumps:
             assert (await call("GET", "/v1/actions"))[0] == 200
             await frozen.advance(2)
             assert (await call("GET", "/v1/actions"))[0] == 401
+
+
+async def raw_answer(cluster: FakeCluster, *headers: str) -> bytes:
+    """Return the bytes of an answer, up to the end of the connection."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port_of(cluster.url))
+    lines = ["GET /v1/actions HTTP/1.1", "Host: a", "Connection: close", *headers, "", ""]
+    writer.write("\r\n".join(lines).encode())
+    try:
+        return await reader.read()
+    finally:
+        writer.close()
 
 
 async def conversation(cluster: FakeCluster) -> list[tuple[int, list[tuple[str, str]], bytes]]:
@@ -261,6 +414,37 @@ class TestSeed:
                 heard.append(await conversation(cluster))
         assert heard[0] == heard[1]
         assert [status for status, _, _ in heard[0]] == [200] * 13
+
+    @pytest.mark.parametrize(
+        ("fault", "headers", "status"),
+        [
+            ({"truncate": True}, [], 401),
+            ({"truncate": True, "no_handle": True}, ["Expect: 100-continue"], 401),
+            ({"status": 503}, [], 503),
+            ({"delay": 0}, ["Expect: more"], 417),
+        ],
+    )
+    async def test_same_headers(
+        self, fault: dict[str, Any], headers: list[str], status: int
+    ) -> None:
+        """Truncated answers, and those of aiohttp itself, have the cluster's date and server."""
+        heard = []
+        for _ in range(2):
+            async with FakeCluster(**SETTINGS) as cluster:
+                if any(fault.values()):
+                    cluster.inject(**fault)
+                heard.append(await raw_answer(cluster, *headers))
+        assert heard[0] == heard[1]
+        assert f"HTTP/1.1 {status} ".encode() in heard[0]
+        assert heard[0].count(b"Date: Thu, 01 Jan 2026 00:00:00 GMT\r\n") == 1
+        assert heard[0].count(b"Server: envoy\r\n") == 1
+
+    async def test_injected_headers(self, frozen: FakeCluster) -> None:
+        """The Date and the Server of a fault are sent as they are."""
+        frozen.inject(status=503, headers={"Date": "never", "Server": "mine"})
+        answer = await raw_answer(frozen)
+        assert b"Date: never\r\n" in answer
+        assert b"Server: mine\r\n" in answer
 
     async def test_other_seed(self) -> None:
         """Another seed, or none, gives other identifiers."""

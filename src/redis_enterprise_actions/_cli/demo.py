@@ -70,6 +70,8 @@ async def serve_fake_cluster(cluster: FakeCluster, args: argparse.Namespace) -> 
         print_line(f"export REDIS_ENTERPRISE_PASSWORD={shlex.quote(cluster.password)}")
         print_line("")
         print_line("# Each of these begins when it is first asked for, also by list.")
+        if cluster.speed != 1:
+            print_line(f"# Times are of the cluster's clock: {cluster.speed:g} s pass in a second.")
         add = partial(cluster.add_action, when_asked_for=True)
         for uid, note in (
             (add("SMUpdateBDB", Plan(duration=60), shards=(1, 2)), "completes after a minute"),
@@ -93,7 +95,7 @@ async def serve_fake_cluster(cluster: FakeCluster, args: argparse.Namespace) -> 
                 "deletes a database: completed once that is gone",
             ),
             (
-                add("maintenance_on", Plan(outcome="never"), node_uid=2),
+                add("maintenance_on", Plan(outcome="never"), node_uid=1),
                 "never ends: try --timeout 10",
             ),
         ):

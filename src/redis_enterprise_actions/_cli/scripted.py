@@ -39,18 +39,18 @@ def make_cluster(args: argparse.Namespace) -> FakeCluster:
         scenario = Scenario(v=1) if args.scenario is None else Scenario.read(args.scenario)
         given = {name: getattr(args, name) for name in _SETTINGS if getattr(args, name) is not None}
         settings: dict[str, Any] = scenario.settings() | given
-        _check_ports(args.control, settings.get("port", 0), settings.get("nodes", 1))
+        if args.port is not None and not 0 <= args.port <= _PORTS - settings.get("nodes", 1):
+            raise UsageError(f"--port {args.port} cannot be used: ports end at {_PORTS - 1}")
         cluster = FakeCluster.from_scenario(scenario, source=args.scenario, **given)
     except ValueError as error:
         raise UsageError(one_line(str(error))) from error
+    _check_control(args.control, settings.get("port", 0), settings.get("nodes", 1))
     if not cluster.speed and args.control is None:
         raise UsageError("a clock of speed 0 needs --control: nothing else changes its time")
     return cluster
 
 
-def _check_ports(control: int | None, port: int, nodes: int) -> None:
-    if not 0 <= port < _PORTS or (port and port + nodes > _PORTS):
-        raise UsageError(f"--port {port} cannot be used: ports end at {_PORTS - 1}")
+def _check_control(control: int | None, port: int, nodes: int) -> None:
     if control is None:
         return
     if not 0 <= control < _PORTS:
@@ -74,11 +74,11 @@ async def serve_scripted(cluster: FakeCluster, args: argparse.Namespace) -> int:
             raise UsageError(f"{_port_text(args)} cannot be used: {error}") from error
         control = None
         if args.control is not None:
-            host = args.control_host or _LOCALHOST
-            server = ControlServer(cluster, port=args.control, host=host)
+            host = _LOCALHOST if args.control_host is None else args.control_host
             try:
+                server = ControlServer(cluster, port=args.control, host=host)
                 control = (await stack.enter_async_context(server)).url
-            except (OSError, UnicodeError) as error:
+            except (OSError, ValueError) as error:
                 text = f"--control {args.control} on {one_line(host)} cannot be used: {error}"
                 raise UsageError(text) from error
         if args.json:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import argparse
 import math
+from typing import Final
+
+
+_MAX_SPEED: Final = 1_000_000
 
 
 def whole_number(text: str) -> int:
@@ -15,13 +19,13 @@ def whole_number(text: str) -> int:
 
 
 def speed(text: str) -> float:
-    """Return the speed of a clock, 0 or more."""
+    """Return the speed of a clock, within the limits of scenarios."""
     try:
         number = float(text)
     except ValueError:
         number = math.nan
-    if not 0 <= number < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r:.100} is not a number of 0 or more")
+    if not 0 <= number <= _MAX_SPEED:
+        raise argparse.ArgumentTypeError(f"{text!r:.100} is not a number from 0 to {_MAX_SPEED}")
     return number
 
 

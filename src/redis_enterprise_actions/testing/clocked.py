@@ -30,7 +30,8 @@ class Clocked:
     def speed(self) -> float:
         """Seconds of the cluster's clock for each second of the event loop's.
 
-        It may be set inside `async with`. Raises `ValueError` for less than 0.
+        It may be set inside `async with`. Raises `ValueError` for less than 0 and more than a
+        million.
         """
         return self._clock.speed
 

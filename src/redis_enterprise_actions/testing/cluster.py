@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -211,8 +212,13 @@ class FakeCluster(Clocked, Conditions, CrdbLinks, Injection, NodeChanges, Script
         self.lateness = lateness
         self._modules = ModuleRegistry(clock, identifiers, self.actions)
         self._crdbs = CrdbRegistry(clock, identifiers)
-        self._bootstraps = Bootstraps(self, clock, nodes, bootstrapped=bootstrapped)
-        self._node_actions = NodeActionRegistry(clock, identifiers, nodes)
+        report = self._timeline.report
+        self._bootstraps = Bootstraps(
+            self, clock, nodes, bootstrapped=bootstrapped, report=partial(report, "bootstrap")
+        )
+        self._node_actions = NodeActionRegistry(
+            clock, identifiers, nodes, partial(report, "node action")
+        )
         self._instances = InstanceRegistry(clock, self, self._crdbs)
         self._shards = ShardRegistry(clock, self._databases, self._node_actions)
         self._availability = Availability(clock, self._databases)
@@ -229,7 +235,7 @@ class FakeCluster(Clocked, Conditions, CrdbLinks, Injection, NodeChanges, Script
             crdbs=self._crdbs,
         )
         self._authentication = Authentication(self, clock, identifiers)
-        self._chaos = ChaosRunner(clock, nodes, self.revoke_tokens)
+        self._chaos = ChaosRunner(clock, nodes, self.revoke_tokens, partial(report, "chaos"))
         self._middleware = Middleware(
             self,
             nodes=nodes,
@@ -253,15 +259,17 @@ class FakeCluster(Clocked, Conditions, CrdbLinks, Injection, NodeChanges, Script
         return ReplayedCluster(path, port=port, speed=speed)
 
     async def __aenter__(self) -> Self:
-        if self._timeline.has_scenario_begun:
-            self._nodes.forget_changes()
-            self._begin()
-        self._clock.start()
-        try:
-            await self._serve(self._nodes.open)
-        except BaseException:
-            await self._close()
-            raise
+        async with self._nodes.lock:
+            self._nodes.check_closed()
+            if self._timeline.has_scenario_begun:
+                self._nodes.forget_changes()
+                self._begin()
+            self._clock.start()
+            try:
+                await self._serve(self._nodes.open)
+            except BaseException:
+                await self._close()
+                raise
         return self
 
     async def __aexit__(
@@ -271,7 +279,12 @@ class FakeCluster(Clocked, Conditions, CrdbLinks, Injection, NodeChanges, Script
         traceback: TracebackType | None,
     ) -> None:
         problems = self._timeline.problems
-        await self._close()
+        closing = asyncio.create_task(self._close())
+        try:
+            await asyncio.shield(closing)
+        except asyncio.CancelledError:
+            await asyncio.wait([closing])  # nothing listens after the exit
+            raise
         if problems and exc is None:
             raise problems[0]
 
@@ -287,17 +300,16 @@ class FakeCluster(Clocked, Conditions, CrdbLinks, Injection, NodeChanges, Script
         self._middleware.admit()
 
     async def _close(self) -> None:
-        try:
-            await self._end_work()
-        finally:
-            await self._nodes.close()
+        async with self._nodes.lock:
+            try:
+                await self._end_work()
+            finally:
+                await self._nodes.close()
 
     async def _end_work(self) -> None:
-        """Cancel the work that tasks do. Raises the first error of one."""
-        await self._timeline.close()
-        await self._node_actions.close()
-        await self._bootstraps.close()
-        await self._chaos.close()
+        """Cancel the work that tasks do, and await their end."""
+        parts = self._timeline, self._node_actions, self._bootstraps, self._chaos
+        await asyncio.gather(*(part.close() for part in parts))
 
     async def reset(self) -> None:
         """Return to the beginning: nothing is left of what was done since, by requests or tests.
@@ -306,17 +318,26 @@ class FakeCluster(Clocked, Conditions, CrdbLinks, Injection, NodeChanges, Script
         `starts_at` again, and the `seed` gives the same identifiers once more. Attributes have the
         values that the arguments gave them; `requests` and `actions` are new.
 
-        Raises `OSError` if a port was taken.
+        Resets, and starts and stops of nodes, wait for each other. If a reset fails or is
+        cancelled, no node runs until the next one.
+
+        Raises `OSError` if a port was taken, and `ScenarioError` if the cluster refuses an entry
+        of its scenario.
         """
-        self._nodes.check_open()
-        try:
-            await self._end_work()
-        finally:
-            await self._nodes.stop_all()
-            self._nodes.forget_changes()
-            self._begin()
-        self._clock.start()
-        await self._serve(self._nodes.start_all)
+        async with self._nodes.lock:
+            self._nodes.check_open()
+            try:
+                await self._end_work()
+                await self._nodes.stop_all()
+                self._nodes.forget_changes()
+                self._begin()
+                self._clock.start()
+                await self._serve(self._nodes.start_all)
+            except BaseException:
+                await self._end_work()
+                await self._nodes.stop_all()
+                self._middleware.admit()  # for nodes that the caller starts
+                raise
 
     @property
     def url(self) -> str:
@@ -368,6 +389,7 @@ class FakeCluster(Clocked, Conditions, CrdbLinks, Injection, NodeChanges, Script
     def _app(self, node: int) -> web.Application:
         """Return the application of one node: all share the same state."""
         app = web.Application(middlewares=[self._middleware.for_node(node)])
+        app.on_response_prepare.append(self._middleware.complete)
         version, has_v2 = self.version, is_since(self.version, HAS_V2)
         databases, plans, clock = self._databases, self._planned_calls, self._clock
         nodes, node_actions = self._nodes, self._node_actions

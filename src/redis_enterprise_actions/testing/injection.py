@@ -80,6 +80,9 @@ class Injection:
           starts work. GET is never hit.
         - `no_route` answers as a gateway in front of the cluster that has no route to it: 404,
           with {"message": "no Route matched with those values"}.
+
+        Raises `ValueError` for faults that contradict each other, as only one of them could take
+        effect, and for headers that frame the body: Content-Length and Transfer-Encoding.
         """
         if times is not None and times < 1:
             raise ValueError("times is 1 or more, or None for ever")
@@ -87,6 +90,7 @@ class Injection:
             {
                 "status": status,
                 "body": body,
+                "headers": headers,
                 "retry_after": retry_after,
                 "delay": delay,
                 "hang": hang,
@@ -141,7 +145,7 @@ class Injection:
         all episodes every node runs that a restart has stopped, and there is a primary.
 
         Raises `ValueError` for times that are not more than 0. If a node cannot be started again,
-        as its port was taken, that `OSError` is raised at the end of `async with`.
+        as its port was taken, that is in `problems`, and is raised at the end of `async with`.
         """
         self._nodes.check_open()
         drawn = draw_episodes(

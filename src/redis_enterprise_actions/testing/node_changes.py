@@ -56,9 +56,10 @@ class NodeChanges:
         """
         if not downtime >= 0:
             raise ValueError("downtime is in seconds, 0 or more")
-        await self.stop_node(node)
-        await self._clock.sleep(downtime)
-        await self.start_node(node)
+        with self._clock.joined():
+            await self.stop_node(node)
+            await self._clock.sleep(downtime)
+            await self.start_node(node)
 
     def plan_bootstrap(
         self,

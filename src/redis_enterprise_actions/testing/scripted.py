@@ -61,5 +61,9 @@ class Scripted:
 
     @property
     def problems(self) -> list[ScenarioError]:
-        """Errors of later entries of the scenario, and of later calls of the control API."""
+        """Errors of later entries of the scenario, of later calls of the control API, and of tasks.
+
+        A task of `chaos` or of a bootstrap fails if a node cannot be started again, as its port was
+        taken. Each error is logged, too. `reset` forgets them.
+        """
         return self._timeline.problems

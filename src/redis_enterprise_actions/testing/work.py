@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, get_args
 from .settings import HAS_V2, is_since
 from .state.actions import DEFAULT_PLAN, Kind, Plan, check_choice, kind_of, start_action
 from .state.crdbs import RESULT_TTL
-from .state.databases import FakeDatabase, Transfer, check_transfer_plan
+from .state.databases import FakeDatabase, Transfer, check_transfer_plan, check_uid
 from .state.node_actions import ClusterActionName, NodeActionName
+from .wrong_argument import WrongArgument
 
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from .clock import Clock
     from .identifiers import Identifiers
+    from .server.nodes import NodeServers
     from .settings import Version
     from .state.actions import FakeAction, PlannedCalls
     from .state.crdb_instances import InstanceRegistry
@@ -34,6 +36,7 @@ class Work:
     actions: dict[str, FakeAction]
     _clock: Clock
     _identifiers: Identifiers
+    _nodes: NodeServers
     _planned_calls: PlannedCalls
     _databases: DatabaseRegistry
     _node_actions: NodeActionRegistry
@@ -62,13 +65,24 @@ class Work:
         - `shards`: the shards on which a running state machine has pending operations.
         - `when_asked_for`: the action begins when a request first asks for it, for its database or
           for a list of actions, and not before.
+
+        Raises `ValueError` if an action of that uid has not ended, or there is no such node, and
+        for a plan or a kind that no such action has.
         """
-        kind = kind or kind_of(name)
+        given, kind = kind, kind or kind_of(name)
         check_choice(Kind, "kind", kind)
         if kind == "other" and not is_since(self.version, HAS_V2):
-            raise ValueError(f"version {self.version} shows no {name}: it has no /v2/actions")
+            problem = f"version {self.version} shows no {name}: it has no /v2/actions"
+            raise WrongArgument("kind" if given else "name", problem)
+        before = self.actions.get(uid or "")
+        if before is not None and not before.has_ended(self._clock.now()):
+            raise WrongArgument("uid", f"action {uid} has not ended")
+        if node_uid is not None:
+            self._nodes.check(node_uid)
         if bdb_uid is None and kind != "task":
             bdb_uid = 1
+        if bdb_uid is not None:
+            check_uid("bdb_uid", bdb_uid)
         start = partial(
             start_action,
             name,
@@ -114,6 +128,7 @@ class Work:
         """
         check_choice(Transfer, "transfer", transfer)
         check_transfer_plan(plan)
+        check_uid("bdb_uid", bdb_uid)
         self._databases.start(transfer, bdb_uid, replace(plan, progress="linear"))
 
     def plan(self, method: str, path: str, plan: Plan, *, times: int | None = 1) -> None:
@@ -147,13 +162,17 @@ class Work:
         and is not remembered. A node whose removal completes is gone at once; it stops if another
         one runs.
 
-        Raises `ValueError` if there is no such node or action, or that action runs there already.
+        Raises `ValueError` if there is no such node or action, that action runs there already, or
+        another had that task_id.
         """
         self._node_actions.check_member(node_uid)
         if action not in get_args(NodeActionName):
-            raise ValueError(f"{action!r} is none of {', '.join(get_args(NodeActionName))}")
+            problem = f"{action!r} is none of {', '.join(get_args(NodeActionName))}"
+            raise WrongArgument("action", problem)
         if self._node_actions.is_unfinished(node_uid, action):
-            raise ValueError(f"{action} runs on node {node_uid} already")
+            raise WrongArgument("action", f"{action} runs on node {node_uid} already")
+        if self._node_actions.has_had(task_id):
+            raise WrongArgument("task_id", f"there is, or was, a task {task_id}")
         run = self._node_actions.start(action, plan, node_uid=node_uid, task_id=task_id)
         return run.work.uid
 
@@ -172,9 +191,10 @@ class Work:
         """
         self._node_actions.check_member(node_uid)
         if action not in get_args(ClusterActionName):
-            raise ValueError(f"{action!r} is none of {', '.join(get_args(ClusterActionName))}")
+            problem = f"{action!r} is none of {', '.join(get_args(ClusterActionName))}"
+            raise WrongArgument("action", problem)
         if self._node_actions.is_unfinished(None, action):
-            raise ValueError(f"{action} is under way already")
+            raise WrongArgument("action", f"{action} is under way already")
         self._node_actions.start(action, plan, promotes=node_uid)
 
     def forget_node_action(self, node_uid: int, action: NodeActionName) -> None:
@@ -222,9 +242,9 @@ class Work:
         CRDB that is to be created.
         """
         if result_ttl < 0:
-            raise ValueError("result_ttl is in seconds, 0 or more")
+            raise WrongArgument("result_ttl", "result_ttl is in seconds, 0 or more")
         if any(task.id == id for task in self._crdbs.running_tasks()):
-            raise ValueError(f"task {id} has not ended")
+            raise WrongArgument("id", f"task {id} has not ended")
         if operation == "create_crdb" or guid is None or not self._crdbs.has_had(guid):
             guid = self._crdbs.add(guid, "crdb")
         return self._crdbs.start(operation, guid, plan, task_id=id, result_ttl=result_ttl).id

@@ -33,6 +33,7 @@ VALID: dict[str, dict[str, Any]] = {
     **NODE_CALLS,
 }
 START = {"time": "2026-01-01T00:00:00Z", "elapsed": 0, "speed": 0}
+STUCK = {"plan": {"outcome": "stuck"}}
 POSTS = [*CALLS, "clock", "reset"]
 
 
@@ -277,7 +278,13 @@ class TestBadInput:
             ("node_actions", {"node_uid": 4, "action": "remove"}, 409, "$.node_uid"),
             ("cluster_actions", {"node_uid": 4, "action": "change_master"}, 409, "$.node_uid"),
             ("actions", {"plan": {"duration": "1"}}, 400, "$.plan.duration"),
-            ("actions", {"plan": {"outcome": "aborted"}}, 400, "$"),
+            ("actions", {"plan": {"outcome": "aborted"}}, 400, "$.plan.outcome"),
+            ("actions", {"node_uid": 4}, 409, "$.node_uid"),
+            ("actions", {"bdb_uid": 10**18}, 400, "$.bdb_uid"),
+            ("transfers", VALID["transfers"] | STUCK, 400, "$.plan.outcome"),
+            ("bootstraps", {"node": 1, "downtime": [[0.5, 1, 404]]}, 400, "$.downtime"),
+            ("inject", {"status": 503, "truncate": True}, 400, "$.truncate"),
+            ("inject", {"status": 503, "headers": {"content-LENGTH": "1"}}, 400, "$.headers"),
         ],
     )  # fmt: skip
     async def test_refused(
@@ -285,6 +292,36 @@ class TestBadInput:
     ) -> None:
         """What is out of range is refused with 400, what the cluster refuses with 409."""
         assert (await control.refused("POST", name, body))[:2] == (status, field)
+
+    async def test_names_in_use(self, cluster: FakeCluster, control: Control) -> None:
+        """The name of something that is there is refused, and nothing replaced."""
+        for name, field, rest in (
+            ("actions", "uid", {"name": "retry_bdb"}),
+            ("node_actions", "task_id", {"node_uid": 1, "action": "maintenance_on"}),
+            ("crdb_tasks", "id", {"plan": {"outcome": "never"}}),
+            ("crdbs", "guid", {}),
+        ):
+            await control.ok("POST", name, {field: "a", **rest})
+            again = {field: "a", **rest}
+            if name == "node_actions":
+                again["node_uid"] = 2
+            status, wrong, _ = await control.refused("POST", name, again)
+            assert (status, wrong) == (409, f"$.{field}")
+        assert list(cluster.actions) == ["a"]
+        assert cluster.actions["a"].name == "retry_bdb"
+
+    async def test_largest_uid(
+        self, cluster: FakeCluster, control: Control, call: HttpClient
+    ) -> None:
+        """After the database of the largest uid, others have lower ones, and can be found."""
+        largest = 10**18 - 1
+        await control.ok("POST", "databases", {"uid": largest})
+        assert await control.ok("POST", "databases") == {"uid": 2}
+        created = {"name": "x", "memory_size": 1}
+        assert (await call.ok("POST", "/v1/bdbs", created))["uid"] == 3
+        assert (await call("POST", "/v1/bdbs", created | {"uid": largest + 1}))[0] == 406
+        assert (await call("GET", f"/v1/bdbs/{largest}"))[0] == 200
+        assert list(cluster.bdbs) == [1, 2, 3, largest]
 
     async def test_too_late(self, control: Control) -> None:
         """A time that has passed is refused."""

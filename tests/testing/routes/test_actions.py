@@ -28,7 +28,7 @@ class TestBodies:
 
     async def test_task(self, cluster: FakeCluster, call: HttpClient) -> None:
         """A task of v1 has numbers as strings, and its uid twice."""
-        uid = cluster.add_action("retry_bdb", Plan(duration=10, progress="linear"), node_uid=2)
+        uid = cluster.add_action("retry_bdb", Plan(duration=10, progress="linear"), node_uid=1)
         await asyncio.sleep(5)
         body = await call.ok("GET", f"/v1/actions/{uid}")
 
@@ -39,7 +39,7 @@ class TestBodies:
             "task_id": uid,
             "name": "retry_bdb",
             "status": "running",
-            "node_uid": "2",
+            "node_uid": "1",
         }
 
     async def test_machine(self, cluster: FakeCluster, call: HttpClient) -> None:

@@ -198,13 +198,22 @@ class TestMethods:
         assert cluster.add_bdb() == 7
         assert cluster.add_bdb(6) == 6
 
-    @pytest.mark.parametrize(("uid", "message"), [(1, "there is a database 1"), (0, "1 or more")])
+    @pytest.mark.parametrize(
+        ("uid", "message"),
+        [(1, "there is a database 1"), (0, "1 or more"), (10**18, "999999999999999999 at most")],
+    )
     async def test_cannot_add(self, cluster: FakeCluster, uid: int, message: str) -> None:
-        """Two databases of one uid are refused, and so are uids below 1."""
+        """Two databases of one uid are refused, and so are uids below 1 and very long ones."""
         cluster.add_bdb()
 
         with pytest.raises(ValueError, match=message):
             cluster.add_bdb(uid)
+        if uid != 1:  # work makes its database
+            with pytest.raises(ValueError, match=message):
+                cluster.add_action(bdb_uid=uid)
+            with pytest.raises(ValueError, match=message):
+                cluster.start_transfer(uid, "export")
+        assert (list(cluster.bdbs), cluster.actions) == ([1], {})
 
     async def test_truth(self, cluster: FakeCluster) -> None:
         """Tests can compare with the actual state."""

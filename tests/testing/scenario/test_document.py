@@ -102,6 +102,8 @@ def test_empty() -> None:
         ('{"v": NaN}', None, "is not JSON"),
         ('{"v": 1} 2', None, "is not JSON"),
         ('{"v": 1, "x": 2}', "$.x", "unknown"),
+        ('{"v": 1, "seed": 1, "seed": 2}', "$.seed", "twice"),
+        ('{"v": 1, "actions": [{}, {"uid": "a", "uid": "b"}]}', "$.actions[1].uid", "twice"),
         ('{"v": 1, "seed": 1e999}', "$.seed", "range"),
         ('{"v": 1, "bootstraps": [{"node": 1, "error_details": {"a":' + "[" * 9999, None, "JSON"),
     ],
@@ -114,6 +116,46 @@ def test_wrong_text(text: str, field: str | None, problem: str) -> None:
     assert (caught.value.source, caught.value.field) == ("a.toml", field)
     assert problem in caught.value.problem
     assert str(caught.value).startswith("a.toml: ")
+
+
+@pytest.mark.parametrize("text", ["v = 1", '{"v": 1}'])
+def test_byte_order_mark(tmp_path: Path, text: str) -> None:
+    """A file may begin with a byte order mark, as editors on Windows write one."""
+    path = tmp_path / "a.toml"
+    path.write_text(text, "utf-8-sig")
+
+    assert Scenario.read(path) == Scenario(v=1)
+
+
+DETAILS = """
+v = 1
+[[bootstraps]]
+node = 1
+error_code = "x"
+error_details = {{a = "b", c = [1, 2.5, true, {{d = {0}}}]}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        ("2026-01-01T00:00:00Z", "a datetime, which JSON does not have"),
+        ("2026-01-01", "a date, "),
+        ("07:32:00", "a time, "),
+        ("nan", "nan, which is no number of JSON"),
+        ("-inf", "-inf, "),
+        (f"0x{'f' * 5000}", "too large"),
+        ("[" * 20 + "]" * 20, "too deeply"),
+    ],
+)
+def test_values_of_toml(value: str, problem: str) -> None:
+    """Details of an error are in answers, so that they have values of JSON."""
+    assert Scenario.parse(DETAILS.format("18446744073709551615"))
+    with pytest.raises(ScenarioError) as caught:
+        Scenario.parse(DETAILS.format(value))
+
+    assert caught.value.field == "$.bootstraps[0].error_details"
+    assert problem in caught.value.problem
 
 
 def test_one_name_in_two_lists() -> None:

@@ -40,6 +40,7 @@ def arguments_of(function: Any) -> set[str]:  # noqa: ANN401 - any function
     return set(inspect.signature(function).parameters) - {"self"}
 
 
+STUCK = {"plan": {"outcome": "stuck"}}
 FIELDS = [
     (name, field)
     for name, entry in MINIMAL.items()
@@ -144,27 +145,38 @@ def test_missing_field(name: str, field: str) -> None:
 @pytest.mark.parametrize(
     ("name", "entry", "field", "problem"),
     [
-        ("actions", {"plan": {"outcome": "cancelled"}}, "", "a state-machine cannot be cancelled"),
+        ("actions", {"plan": {"outcome": "cancelled"}}, ".plan.outcome", "cannot be cancelled"),
         ("actions", {"name": "a b"}, ".name", "regex"),
         ("actions", {"uid": "a\n"}, ".uid", "regex"),
         ("actions", {"plan": {"dur": 1}}, ".plan.dur", "unknown field"),
         ("actions", {"plan": {"outcome": "done"}}, ".plan.outcome", "done"),
         ("actions", {"node_uid": 4}, ".node_uid", "there is no node 4: the cluster has 3"),
         ("restarts", {"node": 4}, ".node", "there is no node 4: the cluster has 3"),
-        ("transfers", {**MINIMAL["transfers"], "plan": {"outcome": "stuck"}}, "", "is none of"),
+        ("transfers", MINIMAL["transfers"] | STUCK, ".plan.outcome", "none of"),
         ("faults", {"status": 503, "empty": True}, "", "an empty answer"),
         ("faults", {"status": 503, "no_route": True}, "", "a gateway"),
         ("faults", {"empty": True, "no_route": True}, "", "an empty answer"),
         ("faults", {"status": 503, "headers": {"a b": "x"}}, ".headers", "regex"),
+        ("faults", {"status": 503, "headers": {"Transfer-Encoding": "x"}}, ".headers", "sets"),
+        ("faults", {"delay": 1, "headers": {"a": "x"}}, ".headers", "headers has no effect"),
+        ("faults", {"delay": 1, "body": "x"}, ".body", "body has no effect without a status"),
+        ("faults", {"delay": 1, "hang": True}, ".delay", "delay has no effect with hang"),
+        ("faults", {"drop": True, "hang": True}, ".drop", "drop has no effect with hang"),
+        ("faults", {"drop": True, "retry_after": 0}, ".retry_after", "no effect with drop"),
+        ("faults", {"lose": True, "truncate": True}, ".truncate", "no effect with lose"),
+        ("faults", {"lose": True, "status": 500}, ".status", "no effect with lose"),
+        ("faults", {"no_route": True, "nan": True}, ".nan", "no effect with no_route"),
+        ("faults", {"retry_after": 1, "bad_entry": True}, ".bad_entry", "with retry_after"),
+        ("faults", {"status": 500, "retry_after": 1, "nan": True}, ".nan", "with status"),
         ("faults", {"status": 503, "headers": {"a": "x\r\ny"}}, ".headers[...]", "regex"),
         ("faults", {"status": 503, "path": "v1"}, ".path", "regex"),
         ("faults", {"status": 100}, ".status", "200"),
         ("faults", {"status": 503, "times": "ever"}, ".times", "ever"),
         ("faults", {"status": 503, "times": 0}, ".times", "1"),
         ("plans", {**MINIMAL["plans"], "method": "post"}, ".method", "regex"),
-        ("bootstraps", {"node": 1, "stays": "completed"}, "", "is an end"),
-        ("bootstraps", {"node": 1, "error_details": {}}, "", "error_code"),
-        ("bootstraps", {"node": 1, "downtime": [[0.5, 1, 500]]}, "", "502 or 503"),
+        ("bootstraps", {"node": 1, "stays": "completed"}, ".stays", "is an end"),
+        ("bootstraps", {"node": 1, "error_details": {}}, ".error_details", "error_code"),
+        ("bootstraps", {"node": 1, "downtime": [[0.5, 1, 500]]}, ".downtime", "502 or 503"),
         ("bootstraps", {"node": 1, "downtime": [[0.5]]}, ".downtime[0]", "length"),
         ("bootstraps", {"node": 1, "downtime": [[0.5, 1, 502, 1]]}, ".downtime[0]", "length"),
     ],

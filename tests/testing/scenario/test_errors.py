@@ -9,6 +9,7 @@ import pytest
 
 from redis_enterprise_actions.testing import ScenarioError
 from redis_enterprise_actions.testing.scenario.errors import field_of, place_of
+from redis_enterprise_actions.testing.wrong_argument import WrongArgument
 
 
 @pytest.mark.parametrize("field", ["$.seed", None])
@@ -39,6 +40,21 @@ def test_error(field: str | None) -> None:
 def test_place(message: str, field: str) -> None:
     """An error of msgspec says where it is, but for unknown and missing fields."""
     assert place_of(msgspec.ValidationError(message))[0] == field
+
+
+def test_wrong_argument() -> None:
+    """An error about an argument keeps its message, survives a pickle, and says where it is."""
+    error = WrongArgument("plan.outcome", "node is no outcome")
+    copy = pickle.loads(pickle.dumps(error))
+    wrapped = msgspec.ValidationError("node is no outcome - at `$.actions[3]`")
+    wrapped.__cause__ = error
+
+    assert isinstance(error, ValueError)
+    for each in (error, copy):
+        assert (each.argument, str(each)) == ("plan.outcome", "node is no outcome")
+    assert place_of(wrapped) == ("$.actions[3].plan.outcome", "node is no outcome")
+    assert field_of(error, ["plan", "node"]) == "plan.outcome"
+    assert field_of(error, ["node"]) is None
 
 
 @pytest.mark.parametrize(

@@ -115,7 +115,7 @@ def test_contradictions(fields: dict[str, Any], settings: dict[str, Any], messag
 
 REFUSED_AT_START = [
     ({"bootstraps": [{"node": 1}]}, "$.bootstraps[0].node"),
-    ({"actions": [{"name": "export"}], "cluster": {"version": "7.4"}}, "$.actions[0].uid"),
+    ({"actions": [{"name": "export"}], "cluster": {"version": "7.4"}}, "$.actions[0].name"),
     ({"restarts": [{"node": 1}, {"node": 1}]}, "$.restarts[1].node"),
     (
         {"node_actions": [{"node_uid": 1, "action": "maintenance_on"}] * 2},

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, get_args
 import aiohttp
 import pytest
 
-from redis_enterprise_actions.testing import ChaosEpisode, FakeCluster
+from redis_enterprise_actions.testing import ChaosEpisode, FakeCluster, ScenarioError
 from redis_enterprise_actions.testing.server.chaos import LIST_ROUTES, EpisodeKind, draw_episodes
 from tests.http_client import HttpClient
 from tests.testing.sessions import authorize, authorized, port_of, with_header
@@ -429,15 +429,21 @@ class TestChaos:
         gc.collect()
 
     async def test_port_taken(self) -> None:
-        """The error of a node that cannot be started again is raised when the cluster is left."""
-        with socket.socket() as taken, pytest.raises(OSError, match="address"):
+        """A node that cannot be started again is a problem, and the other episodes go on."""
+        with pytest.raises(ScenarioError, match=r"chaos: .*address") as raised:
             async with FakeCluster(nodes=2) as cluster:
-                cluster._chaos.run([episode("restart", node=2)])
+                cluster._chaos.run([
+                    episode("restart", node=2),
+                    episode("election", begins=5, ends=20),
+                ])  # fmt: skip
                 await asyncio.sleep(1)
-                taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                taken.bind(("127.0.0.1", port_of(cluster.urls[1])))
-                taken.listen()
-                await asyncio.sleep(20)
+                with socket.create_server(("127.0.0.1", port_of(cluster.urls[1]))):
+                    await asyncio.sleep(14)
+                assert cluster.primary is None
+                assert [str(each)[:6] for each in cluster.problems] == ["chaos:"]
+                await asyncio.sleep(10)
+                assert cluster.primary == 1
+        assert isinstance(raised.value.__cause__, OSError)
 
     @pytest.mark.parametrize("seed", range(12))
     async def test_all_is_well(self, seed: int) -> None:

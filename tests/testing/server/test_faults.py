@@ -226,6 +226,24 @@ class TestFaults:
         assert entry["progress"] != entry["progress"]
         assert asyncio.get_running_loop().time() - began == pytest.approx(5, abs=0.01)
 
+    @pytest.mark.parametrize(
+        ("fault", "problem"),
+        [
+            ({"status": 503, "truncate": True}, "truncate has no effect with status"),
+            ({"hang": True, "delay": 5}, "delay has no effect with hang"),
+            ({"delay": 5, "body": b"x"}, "body has no effect without a status"),
+            ({"status": 200, "headers": {"Content-Length": "100"}}, "which the server sets"),
+            ({"status": 200, "headers": {"transfer-encoding": "x"}}, "which the server sets"),
+        ],
+    )
+    async def test_no_effect(
+        self, cluster: FakeCluster, call: HttpClient, fault: dict[str, Any], problem: str
+    ) -> None:
+        """What would have no effect, or break HTTP, is refused."""
+        with pytest.raises(ValueError, match=problem):
+            cluster.inject(**fault)
+        assert (await call("GET", "/v1/actions"))[0] == 200
+
     async def test_node(self, three: FakeCluster, call3: HttpClient) -> None:
         """A fault can be for one node only."""
         three.inject(status=500, node=2, times=None)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from redis_enterprise_actions.testing.server.requests import error_response
+from redis_enterprise_actions.testing.server.requests import MAX_UID, error_response
 
 
 if TYPE_CHECKING:
@@ -61,8 +61,8 @@ def check_new(config: Mapping[str, object]) -> None:
     if "memory_size" not in config:
         raise error_response(406, "missing_memory_size", "memory_size is required")
     uid = config.get("uid", 1)
-    if not (type(uid) is int and uid > 0):
-        raise error_response(406, "invalid_uid", "uid is an integer, 1 or more")
+    if not (type(uid) is int and 0 < uid <= MAX_UID):
+        raise error_response(406, "invalid_uid", f"uid is an integer, 1 to {MAX_UID}")
 
 
 def check(config: Mapping[str, object], *, taken_ports: Collection[int]) -> None:

@@ -29,6 +29,7 @@ from .entries import (
     given,
 )
 from .errors import ScenarioError, place_of
+from .repeated import repeated_name
 from .values import Duration, Node, Port, Seconds, Seed, Speed, Text
 
 
@@ -116,10 +117,13 @@ class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
         Raises `ScenarioError`, whose message begins with `source`.
         """
+        text = text.removeprefix("\ufeff")  # the byte order mark of editors on Windows
+        repeated = None  # TOML refuses it by itself
         is_json = text.lstrip().startswith(_LIKE_JSON)
         try:
             if is_json:
                 scenario = msgspec.json.decode(text, type=cls)
+                repeated = repeated_name(text)
             else:
                 scenario = msgspec.convert(tomllib.loads(text), type=cls)
         except msgspec.ValidationError as error:
@@ -127,6 +131,8 @@ class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         except (ValueError, RecursionError) as error:
             kind = "JSON" if is_json else "TOML"
             raise ScenarioError(source, None, f"is not {kind}: {error}") from error
+        if repeated is not None:
+            raise ScenarioError(source, repeated, "the field is given twice")
         scenario.check(source)
         return scenario
 

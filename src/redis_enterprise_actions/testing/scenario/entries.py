@@ -6,6 +6,7 @@ Each field has the name of an argument, and a field that is not given leaves the
 from __future__ import annotations
 
 from enum import Enum, auto
+from math import isfinite
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 from msgspec import UNSET, Struct, UnsetType
@@ -22,6 +23,7 @@ from redis_enterprise_actions.testing.state.actions import (
 from redis_enterprise_actions.testing.state.bootstrap import BootstrapPlan, BootstrapState
 from redis_enterprise_actions.testing.state.databases import Transfer, check_transfer_plan
 from redis_enterprise_actions.testing.state.node_actions import ClusterActionName, NodeActionName
+from redis_enterprise_actions.testing.wrong_argument import WrongArgument
 
 from .values import (
     DowntimeArray,
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _MAX_DEPTH: Final = 20  # of JSON in an entry
+_MAX_INTEGER: Final = 2**64 - 1
 
 
 class Stage(Enum):
@@ -146,11 +149,17 @@ class BootstrapEntry(Entry, frozen=True, kw_only=True):
     settles: Seconds | UnsetType = UNSET
 
     def __post_init__(self) -> None:
-        if self.error_details is not UNSET and _depth(self.error_details) > _MAX_DEPTH:
-            raise ValueError("error_details are nested too deeply")
-        arguments = self.arguments()
-        del arguments["node"]
-        BootstrapPlan(**arguments)
+        if self.error_details is not UNSET:
+            _check_json("error_details", self.error_details, _MAX_DEPTH)
+            if self.error_code is UNSET:
+                raise WrongArgument("error_details", "error_details are those of an error_code")
+        for name in ("downtime", "stays"):
+            value = getattr(self, name)
+            if value is not UNSET:
+                try:
+                    BootstrapPlan(**{name: value})
+                except ValueError as error:
+                    raise WrongArgument(name, str(error)) from error
 
 
 class PlannedCallEntry(Entry, frozen=True, kw_only=True):
@@ -343,10 +352,20 @@ def _plan(table: PlanTable | UnsetType) -> Plan:
     return DEFAULT_PLAN if table is UNSET else table.value
 
 
-def _depth(value: object) -> int:
-    """Return how deep objects and arrays are nested in a JSON value."""
+def _check_json(name: str, value: object, depth: int) -> None:
+    """Raise `WrongArgument` for a value that JSON does not have, as TOML does, and a deep one."""
     if isinstance(value, dict):
-        value = list(cast("dict[str, object]", value).values())
-    if not isinstance(value, list):
-        return 0
-    return 1 + max(map(_depth, cast("list[object]", value)), default=0)
+        value = [*cast("dict[str, object]", value).values()]
+    if isinstance(value, list):
+        if not depth:
+            raise WrongArgument(name, f"{name} are nested too deeply")
+        for each in cast("list[object]", value):
+            _check_json(name, each, depth - 1)
+    elif isinstance(value, float):
+        if not isfinite(value):
+            raise WrongArgument(name, f"{name} hold {value}, which is no number of JSON")
+    elif isinstance(value, int):
+        if abs(value) > _MAX_INTEGER:
+            raise WrongArgument(name, f"{name} hold a number that is too large")
+    elif value is not None and not isinstance(value, str):
+        raise WrongArgument(name, f"{name} hold a {type(value).__name__}, which JSON does not have")

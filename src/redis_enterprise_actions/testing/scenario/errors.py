@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from redis_enterprise_actions.testing.wrong_argument import WrongArgument
+
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -34,17 +36,28 @@ class ScenarioError(ValueError):
 
 
 def place_of(error: msgspec.MsgspecError) -> tuple[str, str]:
-    """Return the field that an error of msgspec is about, such as `$.seed`, and its text."""
+    """Return the field that an error of msgspec is about, such as `$.seed`, and its text.
+
+    An error of `__post_init__` is the cause of msgspec's, and may be about one argument.
+    """
     text, field = str(error), "$"
     placed = _PLACE.fullmatch(text)
     if placed is not None:
         text, field = placed.groups()
+    if isinstance(error.__cause__, WrongArgument):
+        return f"{field}.{error.__cause__.argument}", text
     member = _MEMBER.fullmatch(text)
     return (field if member is None else f"{field}.{member[1]}"), text
 
 
 def field_of(refusal: Exception, fields: Collection[str]) -> str | None:
-    """Return the field that the message of an error begins with, or that has the node, or None."""
+    """Return the field that an error of the cluster is about, or None if it is none of `fields`.
+
+    Errors that name no argument are about the word that their message begins with, or the node.
+    """
+    if isinstance(refusal, WrongArgument):
+        name = refusal.argument
+        return name if name.partition(".")[0] in fields else None
     if str(refusal).startswith("there is no node"):
         return next((name for name in ("node", "node_uid") if name in fields), None)
     word = _WORD.match(str(refusal))

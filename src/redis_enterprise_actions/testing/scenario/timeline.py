@@ -40,7 +40,8 @@ class Nodes(Protocol):
 class Timeline:
     """Entries of a scenario and later ones, which call the methods of a cluster.
 
-    `problems` has an error for each entry that the cluster refused when its time had come.
+    `problems` has an error for each entry that the cluster refused when its time had come, and for
+    each error of a task of the cluster.
     While `is_deferred`, only settings take effect, and all else waits for `start`.
     """
 
@@ -135,6 +136,12 @@ class Timeline:
             await self._cluster.start_node(entry.node)
         except REFUSALS as error:
             self._note(ScenarioError("restart", None, str(error)))
+
+    def report(self, source: str, error: Exception) -> None:
+        """Note the error of a task of the cluster; `source` names what the task does."""
+        problem = ScenarioError(source, None, str(error))
+        problem.__cause__ = error
+        self._note(problem)
 
     def _note(self, problem: ScenarioError) -> None:
         _log.error("%s", problem, extra={"event": "entry refused", "field": problem.field})

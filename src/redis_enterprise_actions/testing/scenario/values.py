@@ -9,10 +9,11 @@ from typing import Annotated, Final, Literal, TypeAlias
 
 from msgspec import Meta
 
+from redis_enterprise_actions.testing.server.requests import MAX_UID
+
 
 MAX_NODES: Final = 100
 MAX_SECONDS: Final = 1_000_000_000.0  # 31 years
-_MAX_UID: Final = 10**18 - 1  # paths with longer ones are not found
 _MAX_COUNT: Final = 1_000_000
 _MAX_TEXT: Final = 10_000
 
@@ -21,7 +22,7 @@ WholeSeconds = Annotated[int, Meta(ge=0, le=1_000_000_000, description="seconds"
 Duration = Annotated[float, Meta(gt=0, le=MAX_SECONDS, description="seconds, more than 0")]
 Fraction = Annotated[float, Meta(ge=0, le=1, description="fraction of the duration")]
 Speed = Annotated[float, Meta(ge=0, le=1_000_000, description="seconds per second; 0 stands still")]
-Uid = Annotated[int, Meta(ge=1, le=_MAX_UID)]
+Uid = Annotated[int, Meta(ge=1, le=MAX_UID)]
 Node = Annotated[int, Meta(ge=1, le=MAX_NODES, description="number of a node, from 1")]
 Port = Annotated[int, Meta(ge=0, le=65_535, description="0 takes a free port")]
 Seed = Annotated[int, Meta(ge=0, le=2**63 - 1)]

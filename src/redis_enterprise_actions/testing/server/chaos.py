@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 from dataclasses import dataclass, replace
 from math import isfinite
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypeVar, get_args
+
+from redis_enterprise_actions.testing.tasks import Tasks
 
 from .faults import NO_ROUTE, Fault
 
@@ -152,20 +153,26 @@ def _pick(rng: random.Random, options: Sequence[_T]) -> _T:
 class ChaosRunner:
     """Episodes of one cluster; each call of `run` has a task, until `close`."""
 
-    def __init__(self, clock: Clock, nodes: NodeServers, revoke_tokens: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        nodes: NodeServers,
+        revoke_tokens: Callable[[], None],
+        report: Callable[[Exception], None],
+    ) -> None:
         self._clock = clock
         self._nodes = nodes
         self._revoke_tokens = revoke_tokens
         self._episodes: list[ChaosEpisode] = []  # the oldest first, in the time of the clock
         self._elections = 0  # number of those that have not ended
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks = Tasks(clock, report)
 
     def run(self, episodes: Sequence[ChaosEpisode]) -> None:
         """Start episodes, whose times count from now."""
         now = self._clock.now()
         dated = [replace(each, begins=now + each.begins, ends=now + each.ends) for each in episodes]
         self._episodes = sorted([*self._episodes, *dated], key=lambda each: each.begins)
-        self._tasks.append(self._clock.start_task(self._change_nodes(dated)))
+        self._tasks.start(self._change_nodes(dated))
 
     def fault(self, method: str, path: str, node: int) -> Fault | None:
         """Return the fault of the oldest episode that spoils the answer to a request now."""
@@ -200,19 +207,15 @@ class ChaosRunner:
     def stop(self) -> None:
         """End all episodes; stopped nodes stay so."""
         self._episodes.clear()
-        for task in self._tasks:
-            task.cancel()
+        self._tasks.cancel()
         if self._elections:
             self._elections = 0
             self._nodes.elect()
 
     async def close(self) -> None:
-        """End all episodes and await their tasks. Raises the first error of a task."""
+        """End all episodes and await their tasks."""
         self.stop()
-        tasks, self._tasks = self._tasks, []
-        for result in await asyncio.gather(*tasks, return_exceptions=True):
-            if isinstance(result, Exception):
-                raise result
+        await self._tasks.close()
 
     async def _change_nodes(self, episodes: Sequence[ChaosEpisode]) -> None:
         stopped: set[ChaosEpisode] = set()
@@ -221,10 +224,11 @@ class ChaosRunner:
         for at, begins, episode in sorted(moments, key=lambda moment: moment[:2]):
             await self._clock.sleep_until(at)
             if episode.kind == "restart" and begins:
-                running = self._nodes.running
-                if episode.node in running and len(running) > 1:
-                    stopped.add(episode)
-                    await self._nodes.stop(episode.node)
+                async with self._nodes.lock:
+                    running = self._nodes.running
+                    if episode.node in running and len(running) > 1:
+                        stopped.add(episode)
+                        await self._nodes.stop(episode.node)
             elif episode.kind == "restart" and episode in stopped:
                 await self._start(episode)
             elif episode.kind == "election":
@@ -242,8 +246,12 @@ class ChaosRunner:
         """Start the node that the same episode has stopped, if it is still stopped."""
         node = episode.node
         assert node is not None, "a restart is of one node"
-        if node in {*self._nodes.running, *self._nodes.gone}:
-            return
-        await self._nodes.start(node)
-        if self._elections:
-            self._nodes.primary = None
+        async with self._nodes.lock:
+            if node in {*self._nodes.running, *self._nodes.gone}:
+                return
+            try:
+                await self._nodes.start(node)
+            except OSError as error:  # its port was taken; the other episodes go on
+                self._tasks.report(error)
+            if self._elections:
+                self._nodes.primary = None

@@ -6,9 +6,11 @@ import asyncio
 import json
 from dataclasses import dataclass, field
 from math import inf, nan
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 from aiohttp import web
+
+from redis_enterprise_actions.testing.wrong_argument import WrongArgument
 
 
 if TYPE_CHECKING:
@@ -32,6 +34,11 @@ _FAULTS: Final = (  # arguments of `inject`, each of which is a fault by itself,
     "no_handle",
     "no_route",
 )
+# Of these, one takes effect at most; the last ones spoil one answer together.
+_ANSWERS: Final = ("status", "retry_after", "empty", "no_route")
+_ALONE: Final = ("hang", "drop", "lose", *_ANSWERS)
+_SPOILERS: Final = ("truncate", "bad_entry", "nan", "no_handle")
+_FRAMING: Final = frozenset({"content-length", "transfer-encoding"})
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 # The answer of a gateway (Kong) that has no route to the cluster at the moment.
 NO_ROUTE: Final = b'{"message": "no Route matched with those values"}'
@@ -80,6 +87,29 @@ def check_fault(arguments: Mapping[str, object]) -> None:
         raise ValueError("an empty answer has no body, and no status but 200")
     if arguments.get("no_route") and has_answer:
         raise ValueError("a gateway with no route answers 404, and has a body of its own")
+    given = {name for name, value in arguments.items() if value}
+    if arguments.get("retry_after") is not None:  # 0 is one, too
+        given.add("retry_after")
+    _check_together(given)
+    headers = cast("Mapping[str, str]", arguments.get("headers") or {})
+    for name in headers:
+        if name.lower() in _FRAMING:
+            raise WrongArgument("headers", f"headers have {name}, which the server sets itself")
+
+
+def _check_together(given: set[str]) -> None:
+    """Raise `ValueError` for arguments of `inject` of which one would have no effect."""
+    alone: list[str] = [name for name in _ALONE if name in given]
+    if {"status", "retry_after"} <= given:
+        alone.remove("retry_after")  # it is a header of that answer
+    others: list[str] = [*alone[1:], *(name for name in _SPOILERS if name in given)]
+    if alone[:1] == ["hang"] and "delay" in given:
+        others.append("delay")
+    if alone and others:
+        raise WrongArgument(others[0], f"{others[0]} has no effect with {alone[0]}")
+    for name in ("body", "headers"):
+        if name in given and given.isdisjoint(_ANSWERS):
+            raise WrongArgument(name, f"{name} has no effect without a status")
 
 
 def next_fault(faults: Sequence[Fault], method: str, path: str, node: int) -> Fault | None:

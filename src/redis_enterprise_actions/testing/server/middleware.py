@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final, Protocol
 
-from aiohttp import web
+from aiohttp import hdrs, web
+from aiohttp.http import SERVER_SOFTWARE
 
 from redis_enterprise_actions.testing.settings import SeenRequest
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 # The body of a 503 during an election is not documented.
 _NO_PRIMARY: Final = {"error_code": "no_primary", "description": "the cluster has no primary node"}
 
+_SERVER: Final = "envoy"  # seen on real clusters
 _INSIDE_PORT: Final = 9443  # of the API, inside the cluster's network
 _BOOTSTRAP: Final = "/v1/bootstrap"
 # Routes on which each node answers for itself.
@@ -104,9 +106,15 @@ class Middleware:
         response = await self._answer_with_faults(node, request, handler)
         if response is not None:
             seen.status = response.status
-            response.headers.setdefault("Date", self._clock.http_date())
-            response.headers.setdefault("Server", "envoy")  # seen on real clusters
+            response.headers.setdefault(hdrs.DATE, self._clock.http_date())
+            response.headers.setdefault(hdrs.SERVER, _SERVER)
         return response
+
+    async def complete(self, _: web.Request, response: web.StreamResponse) -> None:
+        """Set the headers of an answer that is truncated, or that aiohttp gives by itself."""
+        if response.headers[hdrs.SERVER] == SERVER_SOFTWARE:
+            response.headers[hdrs.DATE] = self._clock.http_date()
+            response.headers[hdrs.SERVER] = _SERVER
 
     async def _answer_with_faults(
         self, node: int, request: web.Request, handler: Handler

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
+from .task_lock import TaskLock
+
 
 if TYPE_CHECKING:
     import ssl
@@ -140,6 +142,9 @@ class NodeServers:
 
     The nodes in `gone` were removed and cannot start again. Those in `outside` are installed, but
     are in no cluster, and are no primary.
+
+    `lock` is held by the task that opens, closes, resets, starts or stops nodes. Whoever looks at
+    the nodes before that holds it from then on.
     """
 
     def __init__(
@@ -160,6 +165,7 @@ class NodeServers:
         ]
         self.gone: set[int] = set()
         self.outside: set[int] = set()
+        self.lock = TaskLock()
         self._primary: int | None = 1
         self._open = False
 
@@ -208,19 +214,26 @@ class NodeServers:
         if not self._open:
             raise RuntimeError("the cluster runs inside `async with` only")
 
+    def check_closed(self) -> None:
+        if self._open:
+            raise RuntimeError("the cluster runs already")
+
     async def open(self) -> None:
-        try:
-            await self.start_all()
-        except BaseException:
-            await self.close()
-            raise
-        self._open = True
+        async with self.lock:
+            self.check_closed()
+            try:
+                await self.start_all()
+            except BaseException:
+                await self.close()
+                raise
+            self._open = True
 
     async def close(self) -> None:
-        self._open = False
-        await self.stop_all()
-        for node in self._nodes:
-            node.reset()
+        async with self.lock:
+            self._open = False
+            await self.stop_all()
+            for node in self._nodes:
+                node.reset()
 
     async def start_all(self) -> None:
         for node in self._nodes:
@@ -248,26 +261,29 @@ class NodeServers:
 
     async def start(self, number: int) -> None:
         """Start a stopped node, as the primary if there is none."""
-        self.check_open()
-        self.check(number)
-        if number in self.running:
-            raise ValueError(f"node {number} runs already")
-        if number in self.gone:
-            raise ValueError(f"node {number} was removed")
-        await self._nodes[number - 1].start()
-        if self._primary is None and number not in self.outside:
-            self._primary = number
+        async with self.lock:
+            self.check_open()
+            self.check(number)
+            if number in self.running:
+                raise ValueError(f"node {number} runs already")
+            if number in self.gone:
+                raise ValueError(f"node {number} was removed")
+            await self._nodes[number - 1].start()
+            if self._primary is None and number not in self.outside:
+                self._primary = number
 
     async def stop(self, number: int) -> None:
         """Stop a running node; if it was the primary, another one becomes it at once."""
-        self.check_open()
-        self.check(number)
-        if number not in self.running:
-            raise ValueError(f"node {number} is stopped already")
-        stopping = self._nodes[number - 1].stop()
-        if self._primary == number:
-            self._primary = next((each for each in self.running_members if each != number), None)
-        await stopping
+        async with self.lock:
+            self.check_open()
+            self.check(number)
+            if number not in self.running:
+                raise ValueError(f"node {number} is stopped already")
+            stopping = self._nodes[number - 1].stop()
+            if self._primary == number:
+                others = (each for each in self.running_members if each != number)
+                self._primary = next(others, None)
+            await stopping
 
     def elect(self) -> None:
         """Make the lowest running node the primary, if there is none."""

@@ -24,6 +24,7 @@ _ERRORS: Final[Mapping[int, type[web.HTTPException]]] = {
 # The API reads these from the query alone; in a body they mean nothing.
 _QUERY_PARAMETERS: Final = frozenset({"dry_run", "only_failovers", "max_operations"})
 _MAX_DIGITS: Final = 18  # of a uid
+MAX_UID: Final = 10**_MAX_DIGITS - 1
 
 
 def error_response(status: int, code: str, description: str) -> web.HTTPException:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
+from redis_enterprise_actions.testing.wrong_argument import WrongArgument
+
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -52,7 +54,7 @@ _TASKS_ONLY: Final = frozenset({"cancelled", "aborted"})
 def check_choice(choices: object, name: str, value: object) -> None:
     """Raise `ValueError` if a value is none of those of a `Literal`."""
     if value not in get_args(choices):
-        raise ValueError(f"{name}={value!r} is none of {', '.join(get_args(choices))}")
+        raise WrongArgument(name, f"{name}={value!r} is none of {', '.join(get_args(choices))}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -147,6 +149,10 @@ class FakeAction:
         """Return True if the cluster shows the action as begun, and not ended, at `now`."""
         return self.began_at <= now and (now < self.ends_at or self.outcome == "stuck")
 
+    def has_ended(self, now: float) -> bool:
+        """Return True if the cluster shows the action as ended at `now`, or no more."""
+        return now >= self.ends_at and self.outcome != "stuck"
+
     def is_stuck(self, now: float) -> bool:
         """Return True if the action is done, or makes no more progress, and is listed as running.
 
@@ -217,7 +223,8 @@ def start_action(
     kind = kind or kind_of(name)
     outcome = plan.outcome or ("vanishes" if name == "SMDeleteBDB" else "completed")
     if outcome in _TASKS_ONLY and kind != "task":
-        raise ValueError(f"a {kind} cannot be {outcome}: its family has no such status")
+        problem = f"a {kind} cannot be {outcome}: its family has no such status"
+        raise WrongArgument("plan.outcome", problem)
     runs_at = now + plan.queued
     return FakeAction(
         uid=uid,
@@ -249,7 +256,7 @@ class PlannedCalls:
         Raises `ValueError` for less than one request.
         """
         if times is not None and times < 1:
-            raise ValueError("times is 1 or more, or None for ever")
+            raise WrongArgument("times", "times is 1 or more, or None for ever")
         left = inf if times is None else times
         self._planned.append(_PlannedCall(method=method, path=path, plan=plan, left=left))
 

@@ -8,16 +8,17 @@ of the request.
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, field
 from math import inf, isfinite
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+from redis_enterprise_actions.testing.tasks import Tasks
 
 from .actions import check_choice
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from redis_enterprise_actions.testing.clock import Clock
     from redis_enterprise_actions.testing.server.nodes import NodeServers
@@ -171,6 +172,7 @@ class Bootstraps:
         nodes: NodeServers,
         *,
         bootstrapped: bool,
+        report: Callable[[Exception], None],
     ) -> None:
         self._clock = clock
         self._settings = settings
@@ -178,7 +180,7 @@ class Bootstraps:
         self._plans: dict[int, list[BootstrapPlan]] = {}  # by node, the oldest first
         self._runs: dict[int, BootstrapRun] = {}  # by node
         self._settles_until = -inf
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks = Tasks(clock, report)
         if not bootstrapped:
             nodes.outside.update(range(1, len(nodes) + 1))
             nodes.primary = None
@@ -210,11 +212,11 @@ class Bootstraps:
         plan = plans.pop(0) if plans else BootstrapPlan()
         run = BootstrapRun(request=request, plan=plan, began_at=self._clock.now())
         self._runs[node] = run
-        self._tasks.append(self._clock.start_task(self._run(node, run)))
+        self._tasks.start(self._run(node, run))
         for fraction, seconds, *statuses in plan.downtime:
             if not statuses:
                 at = run.began_at + fraction * plan.duration
-                self._tasks.append(self._clock.start_task(self._restart(node, at, seconds)))
+                self._tasks.start(self._restart(node, at, seconds))
 
     def demands_credentials(self, node: int) -> bool:
         """Return True if a node is in an active cluster, or about to be."""
@@ -232,13 +234,8 @@ class Bootstraps:
         return self._clock.now() < self._settles_until
 
     async def close(self) -> None:
-        """Cancel all bootstraps and downtimes. Raises the first error of a task."""
-        tasks, self._tasks = self._tasks, []
-        for task in tasks:
-            task.cancel()
-        for result in await asyncio.gather(*tasks, return_exceptions=True):
-            if isinstance(result, Exception):
-                raise result
+        """Cancel all bootstraps and downtimes."""
+        await self._tasks.close()
 
     async def _run(self, node: int, run: BootstrapRun) -> None:
         plan = run.plan
@@ -283,12 +280,14 @@ class Bootstraps:
     async def _restart(self, node: int, at: float, seconds: float) -> None:
         """Stop a node's server for a while, unless it is stopped already."""
         await self._clock.sleep_until(at)
-        if node not in self._nodes.running:
-            return
-        await self._nodes.stop(node)
+        async with self._nodes.lock:
+            if node not in self._nodes.running:
+                return
+            await self._nodes.stop(node)
         await self._clock.sleep(seconds)
-        if node not in self._nodes.running:
-            await self._nodes.start(node)
+        async with self._nodes.lock:
+            if node not in self._nodes.running:
+                await self._nodes.start(node)
 
 
 def _error(code: str, message: str | None = None) -> BootstrapError:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, Final
 
+from redis_enterprise_actions.testing.wrong_argument import WrongArgument
+
 from .actions import SUCCESSES
 
 
@@ -125,7 +127,7 @@ class CrdbRegistry:
         """Add a CRDB and return its guid. Raises `ValueError` if there is, or was, one of it."""
         guid = guid or self._identifiers.uuid()
         if guid in self._names:
-            raise ValueError(f"there is, or was, a CRDB {guid}")
+            raise WrongArgument("guid", f"there is, or was, a CRDB {guid}")
         self._names[guid] = name
         return guid
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import count
 from math import inf
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
-from redis_enterprise_actions.testing.server.requests import error_response, parse_uid
+from redis_enterprise_actions.testing.server.requests import MAX_UID, error_response, parse_uid
+from redis_enterprise_actions.testing.wrong_argument import WrongArgument
 
 from .actions import SUCCESSES, FakeAction, start_action
 
@@ -72,7 +74,16 @@ def busy_status(action: FakeAction) -> str:
 def check_transfer_plan(plan: Plan) -> None:
     """Raise `ValueError` if a plan has an outcome that no export, import or backup has."""
     if plan.outcome not in {None, "completed", "failed", "never"}:
-        raise ValueError(f"outcome={plan.outcome!r} is none of completed, failed, never")
+        problem = f"outcome={plan.outcome!r} is none of completed, failed, never"
+        raise WrongArgument("plan.outcome", problem)
+
+
+def check_uid(name: str, uid: int) -> None:
+    """Raise `ValueError` if an argument of that name is the uid of no possible database."""
+    if uid < 1:
+        raise WrongArgument(name, "uids of databases are 1 or more")
+    if uid > MAX_UID:
+        raise WrongArgument(name, f"uids of databases are {MAX_UID} at most")
 
 
 def _no_transfers() -> dict[Transfer, TransferHistory]:
@@ -383,11 +394,10 @@ class DatabaseRegistry:
         return database
 
     def add(self, database: FakeDatabase) -> None:
-        """Add a database. Raises `ValueError` if there is one of its uid."""
-        if database.uid < 1:
-            raise ValueError("uids of databases are 1 or more")
+        """Add a database. Raises `ValueError` if there is one of its uid, or can be none."""
+        check_uid("uid", database.uid)
         if self.find(database.uid):
-            raise ValueError(f"there is a database {database.uid}")
+            raise WrongArgument("uid", f"there is a database {database.uid}")
         self._all[database.uid] = database
 
     def taken_ports(self, *, but: int) -> set[int]:
@@ -399,8 +409,11 @@ class DatabaseRegistry:
 
     @property
     def next_uid(self) -> int:
-        """Uid that was never used."""
-        return max(self._all, default=0) + 1
+        """Uid that was never used: the next one or, if the largest was used, the lowest."""
+        following = max(self._all, default=0) + 1
+        if following <= MAX_UID:
+            return following
+        return next(uid for uid in count(1) if uid not in self._all)
 
     def asked_for(self, action: FakeAction) -> FakeAction:
         """Return an action that a request asks for. It begins now if it has waited for that."""

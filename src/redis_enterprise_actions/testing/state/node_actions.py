@@ -6,15 +6,18 @@ result until a request removes it or starts the same action again.
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, replace
 from math import inf
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+from redis_enterprise_actions.testing.tasks import Tasks
 
 from .actions import SUCCESSES, start_action
 
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from redis_enterprise_actions.testing.clock import Clock
     from redis_enterprise_actions.testing.identifiers import Identifiers
     from redis_enterprise_actions.testing.server.nodes import NodeServers
@@ -68,13 +71,19 @@ class NodeActionRun:
 class NodeActionRegistry:
     """Registry of the runs of a cluster; their effects on its nodes are tasks of the loop."""
 
-    def __init__(self, clock: Clock, identifiers: Identifiers, nodes: NodeServers) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        identifiers: Identifiers,
+        nodes: NodeServers,
+        report: Callable[[Exception], None],
+    ) -> None:
         self._clock = clock
         self._identifiers = identifiers
         self._nodes = nodes
         self._runs: list[NodeActionRun] = []  # the oldest first
         self._latest: dict[tuple[int | None, str], NodeActionRun] = {}
-        self._effects: list[asyncio.Task[None]] = []
+        self._effects = Tasks(clock, report)
 
     def start(
         self,
@@ -102,7 +111,7 @@ class NodeActionRegistry:
         self._runs.append(run)
         self._latest[node_uid, action] = run
         if action in {"remove", "change_master"} and work.outcome in SUCCESSES:
-            self._effects.append(self._clock.start_task(self._take_effect(run)))
+            self._effects.start(self._take_effect(run))
         return run
 
     def list_runs(self, *, lateness: float = 0.0) -> list[NodeActionRun]:
@@ -134,6 +143,10 @@ class NodeActionRegistry:
         """Return True if a run of that name has not ended, so that no other can be started."""
         run = self.find(node_uid, action)
         return run is not None and run.is_unfinished(self._clock.now())
+
+    def has_had(self, task_id: str | None) -> bool:
+        """Return True if a run has, or had, a task_id."""
+        return any(run.work.uid == task_id for run in self._runs)
 
     def forget(self, node_uid: int | None, action: str, *, at: float = -inf) -> None:
         """Forget the latest run of that name from the time `at` on, by default entirely."""
@@ -180,20 +193,18 @@ class NodeActionRegistry:
 
     async def close(self) -> None:
         """Cancel the effects that are still to come."""
-        effects, self._effects = self._effects, []
-        for effect in effects:
-            effect.cancel()
-        await asyncio.gather(*effects, return_exceptions=True)
+        await self._effects.close()
 
     async def _take_effect(self, run: NodeActionRun) -> None:
         """Wait until a run is done, and change the nodes."""
         await self._clock.sleep_until(run.work.ends_at)
         if run.cancelled_at < run.work.ends_at:
             return
-        running = self._nodes.running
-        if run.promotes in running:
-            self._nodes.primary = run.promotes
-        if run.node_uid is not None:
-            self._nodes.gone.add(run.node_uid)
-        if run.node_uid in running and len(running) > 1:
-            await self._nodes.stop(run.node_uid)
+        async with self._nodes.lock:
+            running = self._nodes.running
+            if run.promotes in running:
+                self._nodes.primary = run.promotes
+            if run.node_uid is not None:
+                self._nodes.gone.add(run.node_uid)
+            if run.node_uid in running and len(running) > 1:
+                await self._nodes.stop(run.node_uid)
