@@ -45,6 +45,8 @@ def add_fake_cluster(command: CommandParser) -> None:
     command.add_argument("--control-host", metavar="HOST", help=text)
     text = "print the addresses as one line of JSON"
     command.add_argument("--json", action="store_true", help=text)
+    text = "end when standard input does, such as a pipe from a test that is killed"
+    command.add_argument("--until-eof", action="store_true", help=text)
 
 
 def add_demo(command: CommandParser) -> None:
