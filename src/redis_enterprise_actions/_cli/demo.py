@@ -6,7 +6,7 @@ import os
 import shlex
 from contextlib import AsyncExitStack
 from functools import partial
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Final
 
 from redis_enterprise_actions._client.client import ActionsClient
 from redis_enterprise_actions._model.errors import UsageError
@@ -16,7 +16,8 @@ from redis_enterprise_actions.testing import FakeCluster, Plan
 
 from .output import print_error, print_line
 from .replay import serve_replay
-from .scripted import make_cluster, serve_scripted, sleep_forever
+from .scripted import make_cluster, serve_scripted
+from .serving import check_standard_input, serve
 from .wait.displays import ci_output, create_display
 from .wait.follow import StopCondition, follow
 from .wait.progress import format_counts, format_summary
@@ -34,13 +35,18 @@ if TYPE_CHECKING:
 _PLANNED: Final = {"completed": 4, "failed": 1}  # ends of the demonstration
 
 
-def run_fake_cluster(args: argparse.Namespace, _: Execution) -> Coroutine[object, object, int]:
-    """Return the fake cluster, which runs until it is cancelled."""
+def run_fake_cluster(
+    args: argparse.Namespace, execution: Execution
+) -> Coroutine[object, object, int]:
+    """Return the fake cluster, which runs until a signal or the end of standard input."""
+    execution.is_service = True
+    if args.until_eof:
+        check_standard_input()
     if args.replay is not None:
         return serve_replay(args)
     cluster = make_cluster(args)
     if args.scenario is None and args.control is None and not args.json:
-        return serve_fake_cluster(cluster, args.port)
+        return serve_fake_cluster(cluster, args)
     return serve_scripted(cluster, args)
 
 
@@ -49,13 +55,13 @@ def run_demo(_: argparse.Namespace, __: Execution) -> Coroutine[object, object, 
     return demonstrate()
 
 
-async def serve_fake_cluster(cluster: FakeCluster, port: int | None) -> NoReturn:
-    """Serve a fake cluster with a few running actions, until cancelled."""
+async def serve_fake_cluster(cluster: FakeCluster, args: argparse.Namespace) -> int:
+    """Serve a fake cluster with a few running actions, to its end."""
     async with AsyncExitStack() as stack:
         try:
             await stack.enter_async_context(cluster)
         except OSError as error:
-            raise UsageError(f"--port {port} cannot be used: {error}") from error
+            raise UsageError(f"--port {args.port} cannot be used: {error}") from error
         print_line(f"A fake cluster, version {cluster.version}, is at {cluster.url} until Ctrl-C.")
         print_line("In another terminal:")
         print_line("")
@@ -99,7 +105,7 @@ async def serve_fake_cluster(cluster: FakeCluster, port: int | None) -> NoReturn
         cluster.plan("POST", path, Plan(duration=20), times=None)
         print_line("# starts what completes after 20 s")
         print_line(f"redis-actions submit POST {path}")
-        await sleep_forever()
+        return await serve(until_eof=args.until_eof)
 
 
 async def demonstrate() -> int:

@@ -16,10 +16,12 @@ class Execution(contextlib.ExitStack):
 
     `interrupted_note` returns what is appended to the message of an interruption. A handler sets it
     if there may be something to say, such as that the work goes on. `capture` is the context in
-    which the work has to run if the option `--capture` is given; a handler sets that, too.
+    which the work has to run if the option `--capture` is given; a handler sets that, too. A
+    handler sets `is_service` for work that only a signal ends, which is then no news.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.interrupted_note: Callable[[], str] = str
+        self.is_service = False
         self.capture: AbstractAsyncContextManager[None] | None = None

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import shlex
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Final
 
 from redis_enterprise_actions._model.errors import UsageError
 from redis_enterprise_actions._model.text import duration_text, one_line
 from redis_enterprise_actions.testing import CaptureError, FakeCluster
 
 from .output import print_json, print_line
-from .scripted import addresses, sleep_forever
+from .scripted import addresses
+from .serving import serve
 
 
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 _NOT_COMBINED: Final = ("scenario", "version", "nodes", "seed", "control", "control_host")
 
 
-async def serve_replay(args: argparse.Namespace) -> NoReturn:
-    """Serve the answers of a capture until cancelled.
+async def serve_replay(args: argparse.Namespace) -> int:
+    """Serve the answers of a capture to its end.
 
     Raises `UsageError` for a file that is no capture, a port that cannot be used, and options that
     a replay has no use for.
@@ -49,7 +50,7 @@ async def serve_replay(args: argparse.Namespace) -> NoReturn:
             raise UsageError(f"--port {port} cannot be used: {error}") from error
         if args.json:
             print_json(addresses(cluster))
-            await sleep_forever()
+            return await serve(until_eof=args.until_eof)
         print_line(f"A replay of {one_line(path)} is at {cluster.url} until Ctrl-C.")
         for line in describe(cluster):
             print_line(line)
@@ -58,7 +59,7 @@ async def serve_replay(args: argparse.Namespace) -> NoReturn:
         print_line(f"export REDIS_ENTERPRISE_URL={shlex.quote(' '.join(cluster.urls))}")
         print_line(f"export REDIS_ENTERPRISE_USER={shlex.quote(cluster.username)}")
         print_line(f"export REDIS_ENTERPRISE_PASSWORD={shlex.quote(cluster.password)}")
-        await sleep_forever()
+        return await serve(until_eof=args.until_eof)
 
 
 def describe(cluster: ReplayedCluster) -> list[str]:

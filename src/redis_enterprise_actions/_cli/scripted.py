@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import shlex
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final
 
 from redis_enterprise_actions._model.errors import UsageError
 from redis_enterprise_actions._model.text import one_line
 from redis_enterprise_actions.testing import ControlServer, FakeCluster, Scenario, ScenarioError
 
 from .output import print_json, print_line
+from .serving import serve
 
 
 if TYPE_CHECKING:
@@ -59,8 +59,8 @@ def _check_control(control: int | None, port: int, nodes: int) -> None:
         raise UsageError(f"--control {control} is the port of a node: they have {port} and up")
 
 
-async def serve_scripted(cluster: FakeCluster, args: argparse.Namespace) -> NoReturn:
-    """Serve a cluster, with `--control` its control API as well, until cancelled.
+async def serve_scripted(cluster: FakeCluster, args: argparse.Namespace) -> int:
+    """Serve a cluster, with `--control` its control API as well, to its end.
 
     Raises `UsageError` for a port that cannot be used, and for an entry of the scenario that the
     cluster refuses at the start.
@@ -82,16 +82,10 @@ async def serve_scripted(cluster: FakeCluster, args: argparse.Namespace) -> NoRe
                 text = f"--control {args.control} on {one_line(host)} cannot be used: {error}"
                 raise UsageError(text) from error
         if args.json:
-            print_json(addresses(cluster) | {"version": cluster.version, "control": control})
+            print_json(addresses(cluster, version=cluster.version, control=control))
         else:
             _print_addresses(cluster, control)
-        await sleep_forever()
-
-
-async def sleep_forever() -> NoReturn:
-    """Sleep until cancelled."""
-    while True:  # noqa: ASYNC110 - there is no event to wait for
-        await asyncio.sleep(3600)
+        return await serve(until_eof=args.until_eof)
 
 
 def _port_text(args: argparse.Namespace) -> str:
@@ -100,14 +94,21 @@ def _port_text(args: argparse.Namespace) -> str:
     return "the port" if args.scenario is None else f"the port of {one_line(args.scenario)}"
 
 
-def addresses(cluster: FakeCluster | ReplayedCluster) -> dict[str, object]:
-    """Return the addresses and credentials for `--json`."""
+def addresses(
+    cluster: FakeCluster | ReplayedCluster,
+    *,
+    version: str | None = None,
+    control: str | None = None,
+) -> dict[str, object]:
+    """Return the addresses and credentials for `--json`. A replay has no version, and no control."""
     return {
         "v": 1,
         "url": cluster.url,
         "urls": cluster.urls,
         "username": cluster.username,
         "password": cluster.password,
+        "version": version,
+        "control": control,
     }
 
 

@@ -148,7 +148,7 @@ def test_head() -> None:
     """The head has the nodes, the configured ones first, and the unknown words in order."""
     writer = Writer(["https://a.internal:9443", "https://b.internal:9443"])
     for word, node in [("zebra", "https://c.internal:9443"), ("apple", SEEN.node)]:
-        body = json.dumps({"status": word, "state": "odd"}).encode()
+        body = json.dumps({"status": word, "state": "odd", word: 1}).encode()
         list(writer.exchange(SEEN._replace(body=body, node=node)))
     file = msgspec.json.decode(writer.head("1.2.3") + "]}", type=CaptureFile)
 
@@ -156,6 +156,7 @@ def test_head() -> None:
         v=1,
         made_with="redis-enterprise-actions 1.2.3",
         unknown={"state": ["odd"], "status": ["apple", "zebra"]},
+        unknown_fields=["apple", "zebra"],
         nodes=[f"https://node-{number}.example:{10_000 + number}" for number in range(1, 5)],
         exchanges=[],
     )
