@@ -68,6 +68,15 @@ def test_answer() -> None:
     }
 
 
+def test_stop() -> None:
+    """An exchange that is stopped is not replaced to its end."""
+    writer = Writer([])
+    parts = writer.exchange(SEEN._replace(body=json.dumps([[77]] * 10_000).encode()))
+    writer.stop()
+
+    assert "77" not in "".join(parts)
+
+
 def test_failure() -> None:
     """A failure has neither status nor headers nor a body."""
     found = written(status=None, failure="reset", body=b"", headers={})

@@ -253,6 +253,14 @@ def test_large_body() -> None:
     assert json.loads(found.text) == body
 
 
+def test_stopped() -> None:
+    """A large body that another thread has stopped counts as none."""
+    replacer = JsonReplacer(Pseudonyms())
+    replacer.is_stopped = True
+
+    assert replacer.replace(json.dumps(list(range(10_000))), 0) is None
+
+
 def test_cache_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Replacements stay the same when the cache is full."""
     monkeypatch.setattr(json_text, "_MAX_CACHED", 2)

@@ -83,12 +83,12 @@ class Capture:
         return self._end
 
     def give_up(self) -> bool:
-        """Write no file, and remove the draft now; return False if the file is there already.
+        """Write no file, and remove the draft now; return False if the capture has ended already.
 
         The thread ends soon.
         """
         with self._lock:
-            if self._is_complete:
+            if self._is_complete or self._end.done():
                 return False
             problem = "it was given up before the answers were written"
             self._problem = self._problem or OSError(errno.ECANCELED, problem)
