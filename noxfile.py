@@ -199,7 +199,9 @@ def any_language(session: nox.Session) -> None:
     """Use the fake cluster from shell, Go, a client in Rust, and Java where there is a JDK."""
     provide(session, "-e", ".", *group("tests"), *group("bench"), *group("go"))
     tests = ("tests/test_any_language.py", "tests/testing/test_any_client.py")
-    session.run("pytest", *PARALLEL, *(session.posargs or tests))
+    needed = "bash curl jq go rust" + (" java" if "CI" in os.environ else "")
+    env = {"ANY_LANGUAGE_NEEDS": needed}  # a missing one is an error
+    session.run("pytest", *PARALLEL, *(session.posargs or tests), env=env)
 
 
 @nox.session(python=AIRFLOW_PYTHON, default=False, tags=["ci"])

@@ -1,19 +1,23 @@
 """Tests of `examples/any_language`: the tests in other languages pass, and the page shows them.
 
-A language whose tools are missing is skipped.
+A language whose tools are missing is skipped, unless `ANY_LANGUAGE_NEEDS` names one of the tools.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
+
+from tests.needed_tools import skip
 
 
 if TYPE_CHECKING:
@@ -32,7 +36,7 @@ OLDEST_JAVA: Final = 17
 
 COMMANDS: Final = {
     "sh": ["bash", "upgrade.sh"],
-    "java": ["java", "ClusterTest.java"],
+    "java": ["java", "-XX:-UsePerfData", "ClusterTest.java"],
     "go": ["go", "test", "-v", "cluster_test.go"],
 }
 IGNORING_SIGINT: Final = ["sh", "-c", "trap '' INT; exec \"$@\"", "sh"]
@@ -58,10 +62,14 @@ def missing_tools(language: str) -> str | None:
     return f"Java here is older than {OLDEST_JAVA}"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def go_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder for what Go compiles, and for no longer than these tests."""
-    return tmp_path_factory.mktemp("go")
+    """Return a folder for what Go compiles: one for all workers, and no longer than this run."""
+    base = tmp_path_factory.getbasetemp()
+    is_worker = "PYTEST_XDIST_WORKER" in os.environ
+    folder = (base.parent if is_worker else base) / "go"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @pytest.fixture(params=COMMANDS)
@@ -71,26 +79,33 @@ def run(
     """Return a function that runs the example of a language in `tmp_path`."""
     reason = missing_tools(request.param)
     if reason is not None:
-        pytest.skip(reason)
+        skip(reason, TOOLS[request.param])
     for name in ("any_language", "scenarios"):
         shutil.copytree(EXAMPLES / name, tmp_path / name)
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
     go = {"GOCACHE": str(go_cache / "cache"), "GOPATH": str(go_cache), "GOTOOLCHAIN": "local"}
 
     def ran() -> subprocess.CompletedProcess[str]:
-        """Run it as a background job of CI, and check that no process is left."""
+        """Run it as a background job of CI; check that no process and no file is left."""
         process = subprocess.Popen(
             [*IGNORING_SIGINT, *COMMANDS[request.param]],
             cwd=tmp_path / "any_language",
-            env={**os.environ, **go, "PATH": path, "TMPDIR": str(tmp_path)},
+            env={**os.environ, **go, "PATH": path, "TMPDIR": str(temporary)},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
         )
-        output, errors = process.communicate(timeout=240)
-        with pytest.raises(ProcessLookupError):
-            os.killpg(process.pid, 0)
+        try:
+            output, errors = process.communicate(timeout=240)
+            with pytest.raises(ProcessLookupError):
+                os.killpg(process.pid, 0)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+        assert [*temporary.iterdir()] == []
         ended = process.returncode
         return subprocess.CompletedProcess(request.param, ended, output, errors)
 

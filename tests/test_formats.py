@@ -27,13 +27,15 @@ from redis_enterprise_actions import (
 from redis_enterprise_actions._cli.arguments import build_parser, parse_arguments
 from redis_enterprise_actions._cli.commands import COMMANDS
 from redis_enterprise_actions._cli.demo import run_fake_cluster
+from redis_enterprise_actions._cli.execution import Execution
 from redis_enterprise_actions._cli.main import main
 from redis_enterprise_actions._cli.parser import CommandParser
 from redis_enterprise_actions._cli.wait.arguments import add_wait_options
 from redis_enterprise_actions._model.record import with_record
 from redis_enterprise_actions._report.write import ReportDocument
-from redis_enterprise_actions.testing import ControlServer, FakeCluster, Plan
+from redis_enterprise_actions.testing import CaptureError, ControlServer, FakeCluster, Plan
 from redis_enterprise_actions.testing.control.schema import json_schema
+from redis_enterprise_actions.testing.replay.capture_file import read_capture
 from tests.conftest import ACTIVE
 
 
@@ -238,12 +240,74 @@ async def test_control_api() -> None:
     assert {200, 400, 404, 405} <= {status for _, status in found.values()}
 
 
+@pytest.mark.parametrize("value", VALUES.values(), ids=VALUES)
+def test_before_versions(value: Any) -> None:  # noqa: ANN401 - one of several types
+    """A document without a version was written before there was one, and is read as version 1."""
+    written = json.loads(msgspec.json.encode(value))
+    del written["v"]
+
+    assert msgspec.convert(written, type(value)) == value
+
+
+@pytest.mark.enable_socket
+async def test_version_of_calls() -> None:
+    """A call of the control API may have a version, which no other one is read as."""
+    results = []
+    async with (
+        FakeCluster() as cluster,
+        ControlServer(cluster) as control,
+        aiohttp.ClientSession() as session,
+    ):
+        for name, call in (("clock", {"jump": 1}), ("heal", {}), ("reset", {})):
+            for version in (1, 2, True, "1"):
+                body = {"v": version, **call}
+                async with session.post(f"{control.url}{name}", json=body) as response:
+                    results.append((response.status, (await response.json()).get("field")))
+
+    assert results == 3 * [(200, None), *3 * [(400, "$.v")]]
+
+
+CAPTURES: Final = sorted((DOCS.parent / "tests" / "captures").glob("v1-*[a-z].json"))
+
+
+def captures() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the captures in the repository."""
+    for file in CAPTURES:
+        if not file.name.endswith(".records.json"):
+            yield file.name, json.loads(file.read_text("utf-8"))
+
+
+@pytest.mark.parametrize("content", [each[1] for each in captures()], ids=dict(captures()))
+def test_schema_of_captures(content: dict[str, Any], tmp_path: Path) -> None:
+    """The schema of captures accepts those of the repository, and refuses what no reader takes."""
+    schema = schema_of("capture")
+    path = tmp_path / "capture.json"
+    jsonschema.validate(content, schema)
+    for place, field, wrong in (
+        ("", "v", 2),
+        ("", "nodes", []),
+        ("", "nodes", [f"http://n{number}.example:1" for number in range(101)]),
+        ("exchange", "at", -1),
+        ("exchange", "took", 1e10),
+        ("exchange", "node", 0),
+        ("exchange", "method", "get"),
+        ("exchange", "path", "v1/bdbs"),
+        ("exchange", "status", 99),
+    ):
+        bad = json.loads(json.dumps(content))
+        ((bad["exchanges"][0]) if place else bad)[field] = wrong
+        path.write_text(json.dumps(bad), "utf-8")
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(bad, schema)
+        with pytest.raises(CaptureError):
+            read_capture(path)
+
+
 @pytest.mark.enable_socket
 @pytest.mark.prints_password
 async def test_addresses_of_the_fake_cluster(lines: Callable[[], list[str]]) -> None:
     """`fake-cluster --json` prints an object of version 1."""
-    execution: Any = None
-    serving: Any = run_fake_cluster(parse_arguments(["fake-cluster", "--json"]), execution)
+    serving: Any = run_fake_cluster(parse_arguments(["fake-cluster", "--json"]), Execution())
     task = asyncio.ensure_future(serving)
     printed: list[str] = []
     while not printed:

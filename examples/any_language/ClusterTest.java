@@ -30,15 +30,18 @@ public class ClusterTest {
     public static void main(String[] arguments) throws Exception {
         String scenario = arguments.length > 0 ? arguments[0] : "../scenarios/upgrade.toml";
         List<String> command = List.of("redis-actions", "fake-cluster", "--scenario",
-            Path.of(scenario).toString(), "--speed", "0", "--control", "0", "--json");
+            Path.of(scenario).toString(), "--speed", "0", "--control", "0",
+            "--json", "--until-eof");
         Process server = new ProcessBuilder(command)
             .redirectError(ProcessBuilder.Redirect.INHERIT).start();
+        Runtime.getRuntime().addShutdownHook(new Thread(server::destroy)); // as after Ctrl-C
         try (BufferedReader output = server.inputReader()) {
             String addresses = output.readLine(); // the first line, or null if it has ended
             check(addresses != null, "the fake cluster did not start");
+            check(number(addresses, "v") == 1, "unknown format: " + addresses);
             new ClusterTest(addresses).run();
         } finally {
-            server.destroy(); // SIGTERM
+            server.getOutputStream().close(); // its standard input
             if (!server.waitFor(10, TimeUnit.SECONDS)) {
                 server.destroyForcibly().waitFor();
             }
@@ -64,7 +67,7 @@ public class ClusterTest {
         check(started.statusCode() == 200, started);
         String action = "/v1/actions/" + text(started.body(), "action_uid");
 
-        // A minute of the cluster passes before each poll. Answers of 503 are no end.
+        // A minute of the cluster passes before each poll. A 503 does not mean that it has ended.
         List<String> seen = new ArrayList<>();
         String clock = "";
         while (!seen.contains("completed")) {

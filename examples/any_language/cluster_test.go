@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -18,6 +17,7 @@ var client = http.Client{Timeout: 10 * time.Second}
 
 // fakeCluster has the addresses that `fake-cluster --json` prints.
 type fakeCluster struct {
+	V                                int
 	URL, Username, Password, Control string
 }
 
@@ -25,9 +25,14 @@ type fakeCluster struct {
 func start(t *testing.T) *fakeCluster {
 	t.Helper()
 	server := exec.Command("redis-actions", "fake-cluster", "--scenario", "../scenarios/upgrade.toml",
-		"--speed", "0", "--control", "0", "--json")
+		"--speed", "0", "--control", "0", "--json", "--until-eof")
 	server.Stderr = os.Stderr
 	output, err := server.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The server ends with its standard input: also if this process is killed, as by -timeout.
+	input, err := server.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,8 +40,7 @@ func start(t *testing.T) *fakeCluster {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		// CI may start jobs with SIGINT ignored, so that SIGTERM it is.
-		_ = server.Process.Signal(syscall.SIGTERM)
+		_ = input.Close()
 		kill := time.AfterFunc(10*time.Second, func() { _ = server.Process.Kill() })
 		_ = server.Wait()
 		kill.Stop()
@@ -48,6 +52,9 @@ func start(t *testing.T) *fakeCluster {
 	cluster := &fakeCluster{}
 	if err := json.Unmarshal(line, cluster); err != nil {
 		t.Fatal(err)
+	}
+	if cluster.V != 1 {
+		t.Fatalf("unknown format: %s", line)
 	}
 	return cluster
 }
@@ -96,7 +103,7 @@ func TestUpgrade(t *testing.T) {
 		t.Fatalf("the upgrade was refused: %d", status)
 	}
 
-	// A minute of the cluster passes before each poll. Answers of 503 are no end.
+	// A minute of the cluster passes before each poll. A 503 does not mean that the action has ended.
 	var clock struct{ Elapsed float64 }
 	var action struct{ Status string }
 	busy := 0

@@ -3,13 +3,16 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
-# Start the fake cluster, whose clock stands still. Its first line has the addresses.
+# Start the fake cluster, whose clock stands still. Its first line has the addresses. It ends with
+# its standard input, which this shell holds open: also if this shell is killed.
 work=$(mktemp -d)
 trap 'kill $(jobs -p) 2>/dev/null || true; wait; rm -rf "$work"' EXIT
-mkfifo "$work/addresses"
+mkfifo "$work/alive" "$work/addresses"
 redis-actions fake-cluster --scenario ../scenarios/upgrade.toml --speed 0 --control 0 --json \
-    > "$work/addresses" &
+    --until-eof < "$work/alive" > "$work/addresses" &
+exec 3> "$work/alive"
 read -r addresses < "$work/addresses"
+[ "$(jq .v <<< "$addresses")" = 1 ] || { echo "unknown format: $addresses" >&2; exit 1; }
 url=$(jq -r .url <<< "$addresses")
 user=$(jq -r '"\(.username):\(.password)"' <<< "$addresses")
 control=$(jq -r .control <<< "$addresses")
@@ -17,8 +20,8 @@ control=$(jq -r .control <<< "$addresses")
 # Sends a request, and sets `status` and `body`: `request METHOD URL [JSON]`.
 request() {
     local answer
-    answer=$(curl -sS --max-time 10 -u "$user" -X "$1" -H 'Content-Type: application/json' \
-        ${3+-d "$3"} -w '\n%{http_code}' "$2")
+    answer=$(curl -sS --noproxy '*' --max-time 10 -u "$user" -X "$1" \
+        -H 'Content-Type: application/json' ${3+-d "$3"} -w '\n%{http_code}' "$2")
     status=${answer##*$'\n'} body=${answer%$'\n'*}
 }
 
@@ -38,7 +41,7 @@ check 'the status of the upgrade' "$status" 200
 action=$(jq -r .action_uid <<< "$body")
 
 # Ask for the action until it has ended. The clock jumps by a minute before each request. The
-# scenario has three answers of 503, which are no end.
+# scenario has three answers of 503: a 503 does not mean that the action has ended.
 polls=0 busy=0 state=
 while [ "$state" != completed ] && [ "$polls" -lt 30 ]; do
     request POST "${control}clock" '{"jump": 60}'
@@ -55,7 +58,7 @@ check 'the end' "$state" completed
 check 'the number of answers of 503' "$busy" 3
 check 'the time since the start' "$elapsed" 900
 
-# Let the next answer about the database be an error
+# Make the next request for the database fail
 request POST "${control}inject" '{"method": "GET", "path": "/v1/bdbs/1", "status": 500}'
 check 'the status of the injection' "$status" 200
 request GET "$url/v1/bdbs/1"

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from redis_enterprise_actions import ClusterUnreachable, RequestRejected, UsageError
-from redis_enterprise_actions.airflow.events import airflow_error, event_of
+from redis_enterprise_actions.airflow.events import airflow_error, check_version, event_of
 from tests.airflow.raised import AirflowException, AirflowFailException
 from tests.conftest import ACTIVE
 
@@ -44,3 +44,11 @@ def test_an_error_before_anything_was_seen() -> None:
 def test_nothing_begun(error: Exception, raised: type[Exception]) -> None:
     """An outage before the work started leads to a retry; a refusal does not."""
     assert type(airflow_error(type(error).__name__, str(error))) is raised
+
+
+def test_another_version() -> None:
+    """A document of another version is refused, and one without a version is of the first."""
+    check_version({}, "the event")
+    check_version({"v": 1}, "the event")
+    with pytest.raises(AirflowFailException, match=r"the event has v=2, .* reads 1"):
+        check_version({"v": 2}, "the event")

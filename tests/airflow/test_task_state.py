@@ -6,6 +6,7 @@ import pytest
 
 from redis_enterprise_actions.airflow.task_state import EarlierTry, TaskState
 from tests.airflow.conftest import TaskStateStore, context_of
+from tests.airflow.raised import AirflowFailException
 
 
 @pytest.mark.parametrize(
@@ -48,3 +49,20 @@ def test_without_a_store() -> None:
 
     assert memory.load() is None
     assert not memory.is_persistent
+
+
+@pytest.mark.parametrize("version", [2, "1", None])
+def test_another_version(version: object) -> None:
+    """A state that another version has stored is refused; one without a version is of the first."""
+    store = TaskStateStore()
+    state = TaskState.from_context(context_of(store))
+    state.record_start("action:1")
+    ((key, stored),) = store.items()
+    assert isinstance(stored, dict)
+    store[key] = {**stored, "v": version}
+    with pytest.raises(AirflowFailException, match="reads 1"):
+        state.load()
+    del stored["v"]
+    store[key] = stored
+
+    assert state.load() == EarlierTry("action:1")

@@ -60,8 +60,10 @@ async def test_end_of_standard_input(
     execution = Execution()
     task = asyncio.ensure_future(run_fake_cluster(args, execution))
     os.write(pipe[1], b"no end\n")
-    while not capsys.readouterr().out:
+    printed = ""
+    while not printed:
         await asyncio.sleep(0.01)
+        printed = capsys.readouterr().out
     await asyncio.sleep(0.05)
     assert not task.done()
     os.close(pipe[1])

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -24,6 +24,7 @@ import pytest
 from tenacity import wait_fixed
 
 from redis_enterprise_actions import ActionsClient, RequestRejected, sync
+from tests.needed_tools import skip
 
 
 if TYPE_CHECKING:
@@ -185,8 +186,10 @@ class RustClient:
     """`redis-enterprise`, the wheel of a client in Rust."""
 
     def __init__(self, served: Served) -> None:
-        reason = "redis-enterprise is not installed: nox -s any_language installs it"
-        module = pytest.importorskip("redis_enterprise", reason=reason)
+        try:
+            module = importlib.import_module("redis_enterprise")
+        except ImportError:
+            skip("redis-enterprise is not installed here: nox -s any_language does it", ["rust"])
         self._client = module.EnterpriseClient(served.url, served.username, served.password)
 
     def _answer(self, ask: Callable[..., JSON], *arguments: object) -> JSON:
@@ -232,7 +235,7 @@ class ShellClient:
     def __init__(self, served: Served) -> None:
         missing = [tool for tool in TOOLS if shutil.which(tool) is None]
         if missing:
-            pytest.skip(f"there is no {' and no '.join(missing)} here")
+            skip(f"there is no {' and no '.join(missing)} here", TOOLS)
         settings = {"URL": served.url, "USERNAME": served.username, "PASSWORD": served.password}
         self._environment = {**os.environ, **settings}
 
@@ -271,8 +274,10 @@ CLIENTS: Final[dict[str, type[Client]]] = {
 def serving(speed: int) -> Iterator[Served]:
     """Serve the scenario with the command, at a speed."""
     command = ["fake-cluster", "--scenario", str(SCENARIO), "--control", "0", "--json"]
+    command += ["--until-eof", "--speed", str(speed)]
     process = subprocess.Popen(
-        [sys.executable, "-m", "redis_enterprise_actions", *command, "--speed", str(speed)],
+        [sys.executable, "-m", "redis_enterprise_actions", *command],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -282,8 +287,12 @@ def serving(speed: int) -> Iterator[Served]:
         printed = json.loads(process.stdout.readline())
         yield Served(**{field: printed[field] for field in Served._fields})
     finally:
-        process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=30)
+        try:
+            _, errors = process.communicate(timeout=30)  # which closes its standard input
+        finally:
+            process.kill()
+            process.wait()
+    assert (process.returncode, errors) == (0, "")
 
 
 @pytest.mark.parametrize("client", CLIENTS.values(), ids=CLIENTS)

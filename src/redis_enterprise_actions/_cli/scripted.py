@@ -100,7 +100,7 @@ def addresses(
     version: str | None = None,
     control: str | None = None,
 ) -> dict[str, object]:
-    """Return the addresses and credentials for `--json`; a replay has no version and no control."""
+    """Return the addresses and credentials for `--json`. A replay has no version and no control."""
     return {
         "v": 1,
         "url": cluster.url,

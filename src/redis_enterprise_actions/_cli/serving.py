@@ -8,6 +8,7 @@ import os
 import select
 import stat
 import threading
+from pathlib import Path
 from typing import Final
 
 from redis_enterprise_actions._model.errors import UsageError
@@ -21,7 +22,7 @@ def check_standard_input() -> None:
     """Raise `UsageError` for a standard input that has ended before anything was written to it."""
     try:
         status = os.fstat(_STDIN)
-        is_null = os.path.samestat(status, os.stat(os.devnull))
+        is_null = os.path.samestat(status, Path(os.devnull).stat())
     except OSError as error:
         raise UsageError(f"--until-eof: standard input cannot be used: {error}") from error
     if is_null or stat.S_ISREG(status.st_mode):

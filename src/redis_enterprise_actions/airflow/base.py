@@ -22,7 +22,7 @@ from .compat import (
     TaskDeferralError,
     TaskDeferralTimeout,
 )
-from .events import COMPLETED, STOPPED, airflow_error, call_error
+from .events import COMPLETED, STOPPED, airflow_error, call_error, check_version
 from .job import run
 from .task_state import TaskState
 from .triggers import RedisEnterpriseTrigger, defer
@@ -113,6 +113,7 @@ class RedisEnterpriseBaseOperator(CallArguments):
     ) -> Result:
         """Return the finished action, or raise the Airflow exception for its end."""
         state = TaskState.from_context(cast("Mapping[str, object]", context))
+        check_version(event, "the event of a trigger")
         outcome, ref = event["outcome"], event["ref"]
         if cleared and outcome in _ENDED:
             self.log.info("%s; making the call again, as this task was cleared", event["message"])

@@ -23,6 +23,8 @@ from .connection import in_words_of_connections
 
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from redis_enterprise_actions import RedisActionsError
 
 COMPLETED: Final = Outcome.COMPLETED.value
@@ -48,6 +50,16 @@ class WaitEvent(TypedDict):
     outcome: str
     message: str
     action: dict[str, object] | None
+
+
+def check_version(document: Mapping[str, object], what: str) -> None:
+    """Raise an exception after which Airflow does not retry, for a document of another version."""
+    version = document.get("v", 1)
+    if version != 1:
+        raise AirflowFailException(
+            f"{what} has v={version!r}, and this version of the provider reads 1. Install the same "
+            "version of redis-enterprise-actions on all workers and triggerers"
+        )
 
 
 def event_of(ref: str, result: Action | RedisActionsError) -> WaitEvent:

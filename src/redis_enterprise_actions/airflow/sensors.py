@@ -11,7 +11,7 @@ from redis_enterprise_actions import UsageError
 
 from .calls import checked_settings
 from .compat import AirflowFailException, AirflowSensorTimeout, deferrable_by_default
-from .events import COMPLETED, STOPPED, TIMED_OUT, airflow_error
+from .events import COMPLETED, STOPPED, TIMED_OUT, airflow_error, check_version
 from .hooks import RedisEnterpriseHook
 from .links import RedisEnterpriseClusterLink
 from .triggers import RedisEnterpriseTrigger, defer
@@ -118,6 +118,7 @@ class RedisEnterpriseActionSensor(BaseSensorOperator):
 
     def execute_complete(self, context: Context, event: WaitEvent) -> dict[str, object]:  # noqa: ARG002
         """Return the finished action, or raise the Airflow exception for its end."""
+        check_version(event, "the event of a trigger")
         if event["outcome"] == COMPLETED:
             if self.deferrable:  # on the worker, the wait has written it
                 self.log.info("%s", event["message"])

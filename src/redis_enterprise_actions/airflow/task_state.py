@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol, TypedDict, cast
 
+from .events import check_version
+
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,11 +74,12 @@ class TaskState:
 
         After a user has cleared the task, the call is made again if the old work has ended, or if
         its outcome is unknown, as the user has checked. Work that may still run is not started
-        twice.
+        twice. Raises `AirflowFailException` for a state that another version has stored.
         """
         stored = None if self._store is None else cast("_StoredState | None", self._store.get(_KEY))
         if stored is None:
             return None
+        check_version(stored, "what an earlier try has stored")
         cleared = stored["max_tries"] != self._max_tries
         if cleared and (stored["ended"] or stored["ref"] is None):
             return None

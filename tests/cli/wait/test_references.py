@@ -366,3 +366,18 @@ class TestParseReferences:
 
         with pytest.raises(UsageError, match="there is no standard input"):
             parse_references(["-"], fail)
+
+
+@pytest.mark.parametrize("version", [2, 0, "1", None, 1.5])
+@pytest.mark.parametrize("form", ["{}", "[{}]", '{{"actions": [{}]}}'])
+def test_another_version(version: object, form: str) -> None:
+    """An object of another version is an error that names the line and `v`, and quotes nothing."""
+    entry = json.dumps({"v": 1, "kind": "action", "uid": "a1"})
+    other = json.dumps({"v": version, "kind": "action", "uid": "a2"})
+    with pytest.raises(UsageError) as caught:
+        parse_text(f"{entry}\n{form.format(other)}")
+    parsed = parse_text(f"{entry}\n{form.format(entry)}")
+
+    assert str(caught.value).startswith("standard input, line 2")
+    assert ": v is not 1: another version has written this" in str(caught.value)
+    assert len(parsed.refs) == 2

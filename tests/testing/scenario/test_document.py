@@ -66,7 +66,10 @@ def test_empty() -> None:
     ("text", "field", "problem"),
     [
         ("", "$.v", "missing"),
-        ("v = 2", "$.v", "2"),
+        ("v = 2", "$.v", "version 2 is newer than this package, which reads 1"),
+        ("v = 2\nlater = 1", "$.v", "version 2 is newer"),
+        ('{"v": 2, "later": 1}', "$.v", "version 2 is newer"),
+        ("v = 0", "$.v", "version 0 is not one that this package reads, which is 1"),
         ("v = true", "$.v", "bool"),
         ("v = 1\nx = 1", "$.x", "unknown"),
         ("v = 1\nseed = -1", "$.seed", ">= 0"),

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 _JSON: Final = ("{", "[", '"')  # how a line of JSON begins, and no reference does
 _WHITESPACE: Final = re.compile(r"\s*")
 _LINE: Final = re.compile(r"[^\r\n]*")
+_VERSION: Final = 1  # of what this package prints; what the cluster sends has none
 _NO_REFERENCE: Final = "this is not a reference such as action:UID or crdb:ID"
 _NO_UID: Final = "an object with no usable ref, uid, action_uid, task_id or id names nothing"
 
@@ -168,6 +169,8 @@ def _add_json(value: object, parsed: ParsedReferences, line: str) -> None:
         if isinstance(each, str):
             parsed.refs.append(_parse_line(each, where))
         elif _is_object(each):
+            if each.get("v", _VERSION) != _VERSION:
+                raise UsageError(f"{where}: v is not {_VERSION}: another version has written this")
             if _is_event_without_reference(each):
                 continue
             text = _reference_text(each)

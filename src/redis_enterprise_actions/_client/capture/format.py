@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple
 
 import msgspec
+from msgspec import Meta
 
 from redis_enterprise_actions._client.wire.error_body import retry_after
 
@@ -20,6 +21,7 @@ Failure = Literal[
     "refused", "reset", "timeout", "truncated", "too large", "tls", "other", "cancelled"
 ]
 Auth = Literal["none", "basic", "token", "certificate"]
+_Seconds = Annotated[float, Meta(ge=0, le=1e9)]
 
 _BEGIN_INDENT: Final = "      "  # of the fields of an exchange
 _DEPTH: Final = 3  # steps of indentation of the fields of an exchange
@@ -54,15 +56,15 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True):
     - other: anything else, such as an answer that is not HTTP
     """
 
-    at: float
-    took: float
-    node: int
-    method: str
-    path: str
+    at: _Seconds
+    took: _Seconds
+    node: Annotated[int, Meta(ge=1)]
+    method: Annotated[str, Meta(pattern="^[A-Z]{1,20}$")]
+    path: Annotated[str, Meta(pattern="^/[!-~]*$")]
     auth: Auth
     sent: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     sent_text: str | msgspec.UnsetType = msgspec.UNSET
-    status: int | msgspec.UnsetType = msgspec.UNSET
+    status: Annotated[int, Meta(ge=200, le=999)] | msgspec.UnsetType = msgspec.UNSET
     headers: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
     json: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     text: str | msgspec.UnsetType = msgspec.UNSET
@@ -82,7 +84,7 @@ class CaptureFile(msgspec.Struct, frozen=True, kw_only=True):
     made_with: str
     unknown: dict[str, list[str]]
     unknown_fields: list[str]
-    nodes: list[str]
+    nodes: Annotated[list[str], Meta(min_length=1, max_length=100)]
     exchanges: list[Exchange]
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
 import msgspec
 from aiohttp import web
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from redis_enterprise_actions.testing.scenario.errors import place_of
 from redis_enterprise_actions.testing.scenario.repeated import repeated_name
@@ -22,6 +22,10 @@ _Call = TypeVar("_Call", bound=Struct)
 
 _LONGEST: Final = 30.0  # seconds until a body has come
 _MAX_DIGITS: Final = 18  # of a number in a query
+
+
+class _Versioned(Struct):
+    v: Literal[1] | UnsetType = UNSET
 
 
 class Refused(Exception):
@@ -39,7 +43,7 @@ async def read_call(request: web.Request, kind: type[_Call]) -> _Call:
         raise Refused(415, None, "a body must have no Content-Encoding")
     data = (await _read(request)).strip() or b"{}"
     try:
-        call = msgspec.json.decode(data, type=kind)
+        call = msgspec.json.decode(_without_version(data), type=kind)
         repeated = repeated_name(data)
     except msgspec.ValidationError as error:
         raise Refused(400, *place_of(error)) from error
@@ -48,6 +52,15 @@ async def read_call(request: web.Request, kind: type[_Call]) -> _Call:
     if repeated is not None:
         raise Refused(400, repeated, "the field is given twice")
     return call
+
+
+def _without_version(data: bytes) -> bytes:
+    """Return the body of a call without its `v`, which it need not have, and which must be 1."""
+    if msgspec.json.decode(data, type=_Versioned).v is UNSET:
+        return data
+    fields = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
+    del fields["v"]
+    return msgspec.json.encode(fields)
 
 
 async def _read(request: web.Request) -> bytes:

@@ -1,14 +1,14 @@
 """Reader of capture files: requests to a cluster and its answers, as `client.capture` writes them.
 
-The format has a version, `v`. Within a version fields may be added, so that unknown ones are
-ignored; nothing else may change.
+The format has a version, `v`. Within a version fields and words may be added, so that
+unknown ones are ignored; nothing else may change.
 """
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Final, Literal, TypeAlias
+from typing import Annotated, Final, TypeAlias
 from urllib.parse import urlsplit
 
 import msgspec
@@ -25,9 +25,9 @@ PLAYED_HEADERS: Final = frozenset({
 })  # fmt: skip
 _HEADER_VALUE: Final = re.compile(r"[\t -~]*")
 
-Failure: TypeAlias = Literal[
-    "refused", "reset", "timeout", "truncated", "too large", "tls", "other", "cancelled"
-]
+_FAILURES: Final = frozenset({
+    *("refused", "reset", "timeout", "truncated", "too large", "tls", "other", "cancelled"),
+})  # fmt: skip
 _Seconds: TypeAlias = Annotated[float, Meta(ge=0, le=1e9)]
 
 
@@ -61,6 +61,8 @@ class RecordedExchange(Struct, frozen=True, kw_only=True):
     - `failure`: None with an answer; otherwise "refused" (there was no connection), "reset" (it was
       lost before the answer), "timeout", "truncated" (it was lost within the body), "too large",
       "tls", "other", or "cancelled" (the client stopped waiting).
+
+    Within a version, words may be added: an unknown `failure` is "other", and `auth` is not used.
     """
 
     at: _Seconds
@@ -68,9 +70,9 @@ class RecordedExchange(Struct, frozen=True, kw_only=True):
     node: Annotated[int, Meta(ge=1)]
     method: Annotated[str, Meta(pattern=r"^[A-Z]{1,20}\Z")]
     path: Annotated[str, Meta(pattern=r"^/[!-~]*\Z")]
-    auth: Literal["none", "basic", "token", "certificate"]
+    auth: str
     status: Annotated[int, Meta(ge=200, le=999)] | None = None
-    failure: Failure | None = None
+    failure: str | None = None
     headers: dict[str, str] = {}
     sent: Raw | UnsetType = UNSET
     sent_text: str | UnsetType = UNSET
@@ -148,9 +150,14 @@ def read_capture(path: str | Path) -> Capture:
         raise CaptureError(name, "$.v", problem)
     for field, problem in _faults(capture):
         raise CaptureError(name, field, problem)
-    return msgspec.structs.replace(
-        capture, exchanges=sorted(capture.exchanges, key=lambda each: each.at)
-    )
+    exchanges = sorted(map(_in_known_words, capture.exchanges), key=lambda each: each.at)
+    return msgspec.structs.replace(capture, exchanges=exchanges)
+
+
+def _in_known_words(exchange: RecordedExchange) -> RecordedExchange:
+    if exchange.failure is None or exchange.failure in _FAILURES:
+        return exchange
+    return msgspec.structs.replace(exchange, failure="other")
 
 
 def _faults(capture: Capture) -> list[tuple[str, str]]:

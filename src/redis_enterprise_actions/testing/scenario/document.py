@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterator, Mapping
 
+_VERSION: Final = 1
 _MAX_BYTES: Final = 10_000_000
 _LIKE_JSON: Final = "{"  # no TOML begins with it
 # Fields that name an entry, and may do so once in a list.
@@ -47,6 +48,10 @@ _NAMES: Final = {
     "node_actions": "task_id",
     "crdb_tasks": "id",
 }
+
+
+class _Versioned(Struct):
+    v: int
 
 
 class ClusterTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -122,10 +127,15 @@ class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         is_json = text.lstrip().startswith(_LIKE_JSON)
         try:
             if is_json:
+                _check_version(msgspec.json.decode(text, type=_Versioned), source)
                 scenario = msgspec.json.decode(text, type=cls)
                 repeated = repeated_name(text)
             else:
-                scenario = msgspec.convert(tomllib.loads(text), type=cls)
+                document = tomllib.loads(text)
+                _check_version(msgspec.convert(document, type=_Versioned), source)
+                scenario = msgspec.convert(document, type=cls)
+        except ScenarioError:
+            raise
         except msgspec.ValidationError as error:
             raise ScenarioError(source, *place_of(error)) from error
         except (ValueError, RecursionError) as error:
@@ -173,6 +183,16 @@ class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
                 problem = f"{arguments[name]} is the {name} of another entry"
                 raise ScenarioError(source, f"{place}.{name}", problem)
             seen.add((kind, arguments[name]))
+
+
+def _check_version(document: _Versioned, source: str) -> None:
+    """Raise `ScenarioError` for another version, before any of its fields is read."""
+    if document.v > _VERSION:
+        problem = f"version {document.v} is newer than this package, which reads {_VERSION}"
+        raise ScenarioError(source, "$.v", problem)
+    if document.v != _VERSION:
+        problem = f"version {document.v} is not one that this package reads, which is {_VERSION}"
+        raise ScenarioError(source, "$.v", problem)
 
 
 def _check_nodes(arguments: Mapping[str, Any], nodes: int, source: str, place: str) -> None:
