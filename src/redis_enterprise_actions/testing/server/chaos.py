@@ -253,5 +253,4 @@ class ChaosRunner:
                 await self._nodes.start(node)
             except OSError as error:  # its port was taken; the other episodes go on
                 self._tasks.report(error)
-            if self._elections:
-                self._nodes.primary = None
+            self._nodes.primary = None if self._elections else self._nodes.primary

@@ -269,8 +269,8 @@ class NodeServers:
             if number in self.gone:
                 raise ValueError(f"node {number} was removed")
             await self._nodes[number - 1].start()
-            if self._primary is None and number not in self.outside:
-                self._primary = number
+            is_primary = self._primary is None and number not in self.outside
+            self._primary = number if is_primary else self._primary
 
     async def stop(self, number: int) -> None:
         """Stop a running node; if it was the primary, another one becomes it at once."""
