@@ -82,7 +82,7 @@ class Work:
         if bdb_uid is None and kind != "task":
             bdb_uid = 1
         if bdb_uid is not None:
-            check_uid("bdb_uid", bdb_uid)
+            check_uid("bdb_uid", bdb_uid, least=0)
         start = partial(
             start_action,
             name,
@@ -128,7 +128,7 @@ class Work:
         """
         check_choice(Transfer, "transfer", transfer)
         check_transfer_plan(plan)
-        check_uid("bdb_uid", bdb_uid)
+        check_uid("bdb_uid", bdb_uid, least=0)
         self._databases.start(transfer, bdb_uid, replace(plan, progress="linear"))
 
     def plan(self, method: str, path: str, plan: Plan, *, times: int | None = 1) -> None:

@@ -78,10 +78,10 @@ def check_transfer_plan(plan: Plan) -> None:
         raise WrongArgument("plan.outcome", problem)
 
 
-def check_uid(name: str, uid: int) -> None:
+def check_uid(name: str, uid: int, *, least: int = 1) -> None:
     """Raise `ValueError` if an argument of that name is the uid of no possible database."""
-    if uid < 1:
-        raise WrongArgument(name, "uids of databases are 1 or more")
+    if uid < least:
+        raise WrongArgument(name, f"uids of databases are {least} or more")
     if uid > MAX_UID:
         raise WrongArgument(name, f"uids of databases are {MAX_UID} at most")
 
