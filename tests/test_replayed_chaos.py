@@ -5,8 +5,8 @@ not stand still. They run twice on virtual time: against the fake cluster, whose
 values, with `client.capture`; and against the replay of that file. What real sockets deliver at one
 moment comes in an order that differs from run to run, so that requests are given an order there.
 
-The replay of seed 2 still differs, for a reason that is not known yet: 19 answers of the capture are
-left, of which the first is that to `GET /v2/actions` at 1848.108 s.
+The replay of seed 2 still differs, for a reason that is not known yet: at 1583.9 s the client asks
+for the node actions 4 ms early, later by more, and so 19 answers of the capture are left.
 """
 
 from __future__ import annotations
