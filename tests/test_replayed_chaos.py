@@ -2,18 +2,25 @@
 
 The waits, the calls and the troubles are those of the chaos test, but fewer, and the process does
 not stand still. They run twice on virtual time: against the fake cluster, whose bodies have planted
-values, with `client.capture`; and against the replay of that file.
+values, with `client.capture`; and against the replay of that file. What real sockets deliver at one
+moment comes in an order that differs from run to run, so that requests are given an order there.
+
+The replay of seed 2 still differs, for a reason that is not known yet: at 1583.9 s the client asks
+for the node actions 4 ms early, later by more, and so 19 answers of the capture are left.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 import re
 from dataclasses import replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING, ClassVar, Final, cast
 
+import aiohttp
+import looptime
 import pytest
 import tenacity.wait
 
@@ -22,6 +29,7 @@ from redis_enterprise_actions._client.capture import capture as capture_module
 from redis_enterprise_actions._client.capture.format import Writer
 from redis_enterprise_actions._model.text import one_line
 from redis_enterprise_actions.testing import FakeCluster
+from tests.conftest import NOOP_CYCLES
 from tests.planting import PLANTS, found_in, planting
 from tests.replays import Observed, approximate, fields_of, without_urls
 from tests.test_chaos import (
@@ -51,6 +59,8 @@ pytestmark = [pytest.mark.enable_socket, pytest.mark.system]
 PLANTED: Final = [plant for plant in PLANTS if "Pw@" not in str(plant)]
 UUID_END: Final = "-0000-4000-8000-000000000000"
 WAITS: Final = 100
+SEND: Final = aiohttp.ClientSession._request
+CYCLES: Final = 20  # of the event loop, in which local sockets deliver all that was sent
 
 
 class Run(Observed):
@@ -192,6 +202,76 @@ class Jitter:
         return source.uniform(low, high)
 
 
+class Turns:
+    """Order of the requests of a client that begin or end at the same moment of virtual time.
+
+    In which order real sockets deliver what is sent at one moment differs from run to run, and all
+    that follows with it. So one request begins or goes on at a time, those that began first come
+    first, and the next one waits until the sockets have delivered what the one before has caused.
+    """
+
+    def __init__(self) -> None:
+        self._numbers = itertools.count()
+        self._waiting: list[tuple[int, asyncio.Future[None]]] = []
+        self._giving: asyncio.Task[None] | None = None
+
+    async def request(
+        self, session: aiohttp.ClientSession, *args: object, **options: object
+    ) -> aiohttp.ClientResponse:
+        """Send a request as `ClientSession` does, in its turn."""
+        number = next(self._numbers)
+        await self._turn(number)
+        response: aiohttp.ClientResponse | None = None
+        try:
+            response = await SEND(session, *args, **options)  # type: ignore[arg-type]
+        finally:
+            try:
+                await self._turn(number)
+            except asyncio.CancelledError:
+                if response is not None:
+                    response.close()
+                raise
+        return response
+
+    async def _turn(self, number: int) -> None:
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.append((number, turn))
+        if self._giving is None:
+            self._giving = asyncio.create_task(self._give())
+        await turn
+
+    async def _give(self) -> None:
+        while self._waiting:
+            for _ in range(CYCLES):
+                await asyncio.sleep(0)
+            first = min(self._waiting, key=lambda each: each[0])
+            self._waiting.remove(first)
+            if not first[1].done():  # as that of a cancelled request is
+                first[1].set_result(None)
+        self._giving = None
+
+
+def virtually(work: Coroutine[object, object, Run], monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run on virtual time from zero, with the requests of a client in turn.
+
+    The clock has steps of a millisecond, as the times of a capture: otherwise a replay could not
+    keep the order of what happened within one.
+    """
+    turns = Turns()
+
+    async def request(session: aiohttp.ClientSession, *args: object, **options: object) -> object:
+        return await turns.request(session, *args, **options)
+
+    monkeypatch.setattr(aiohttp.ClientSession, "_request", request)
+    with asyncio.Runner(loop_factory=virtual_loop) as runner:
+        return runner.run(work)
+
+
+def virtual_loop() -> asyncio.AbstractEventLoop:
+    """Return an event loop whose virtual time begins at zero and has steps of a millisecond."""
+    return looptime.new_event_loop(start=0, resolution=1e-3, noop_cycles=NOOP_CYCLES)
+
+
 async def record(seed: int, plans: list[Plan], calls: list[SlowCall], path: Path) -> Run:
     """Wait under chaos against the fake cluster, with plants in its bodies and with a capture."""
     async with FakeCluster(nodes=3, token_ttl=300, lateness=LATENESS, seed=seed) as cluster:
@@ -229,23 +309,26 @@ async def repeat(plans: list[Plan], calls: list[SlowCall], path: Path) -> Run:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run with one seed, or several."""
-    several = [1, 3, 5] if metafunc.config.getoption("--full") else [1]
-    metafunc.parametrize("seed", several)
+    """Run with one seed, which `--seed` sets, or with ten of them."""
+    seed = metafunc.config.getoption("--seed")
+    several = range(1, 11) if metafunc.config.getoption("--full") else [1]
+    metafunc.parametrize("seed", several if seed is None else [seed])
 
 
-async def test_replay(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.timeout(300)  # 15 s of computing on an idle machine
+def test_replay(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A capture has nothing that was planted, and its replay gives the same records."""
     path = tmp_path / "capture.json"
     plans, calls = draw(seed, WAITS), draw_slow_calls(seed)[::BURST]
     monkeypatch.setattr(capture_module, "Writer", KeptWriter)
     monkeypatch.setattr(tenacity.wait, "random", Jitter(seed))
-    recorded = await record(seed, plans, calls, path)
+    recorded = virtually(record(seed, plans, calls, path), monkeypatch)
     text = path.read_text("utf-8")
     writer = KeptWriter.made.pop()
     names = Names(writer)
     monkeypatch.setattr(tenacity.wait, "random", Jitter(seed))
-    replayed = await repeat([*map(names.plan, plans)], [*map(names.call, calls)], path)
+    again = repeat([*map(names.plan, plans)], [*map(names.call, calls)], path)
+    replayed = virtually(again, monkeypatch)
     pairs = zip_longest(
         [fields_of(record, lambda text: names.replaced(recorded.anywhere(text)))
          for record in recorded.records],
