@@ -19,6 +19,7 @@ import pytest
 from redis_enterprise_actions import UsageError
 from redis_enterprise_actions._cli.arguments import parse_arguments
 from redis_enterprise_actions._cli.demo import run_fake_cluster
+from redis_enterprise_actions._cli.execution import Execution
 from redis_enterprise_actions._cli.scripted import make_cluster, serve_scripted
 from redis_enterprise_actions.testing import FakeCluster
 
@@ -37,7 +38,7 @@ async def served(
 ) -> tuple[Any, str]:
     """Start to serve a cluster; return the task and what it prints."""
     args = parse_arguments(["fake-cluster", *options])
-    work = serve_scripted(make_cluster(args), args) if run is None else run(args, None)
+    work = serve_scripted(make_cluster(args), args) if run is None else run(args, Execution())
     task = asyncio.create_task(work)
     printed = ""
     while not task.done() and not printed.endswith("\n"):
