@@ -103,7 +103,7 @@ async def tmux(server: str, *words: str) -> str:
 
 async def capture(screenshot: Screenshot) -> str:
     """Return the content of the window, with colours."""
-    async with FakeCluster() as cluster:
+    async with FakeCluster(nodes=2) as cluster:
         refs = start_work(cluster)
         environ = {
             "REDIS_ENTERPRISE_URL": cluster.url,

@@ -43,6 +43,7 @@ COMMANDS: Final = {
     "java": ["java", "-XX:-UsePerfData", "ClusterTest.java"],
     "go": ["go", "test", "-v", "cluster_test.go"],
 }
+IGNORING_SIGINT: Final = ["sh", "-c", "trap '' INT; exec \"$@\"", "sh"]
 TOOLS: Final = {"sh": ["bash", "curl", "jq"], "java": ["java", "javac"], "go": ["go"]}
 PASSED: Final = {
     "sh": r"passed: the upgrade took 900 s of the cluster, \d+ polls and 3 answers of 503\n",
@@ -91,9 +92,9 @@ def run(
     go = {"GOCACHE": str(go_cache / "cache"), "GOPATH": str(go_cache), "GOTOOLCHAIN": "local"}
 
     def ran() -> subprocess.CompletedProcess[str]:
-        """Run it, and check that no process and no file is left."""
+        """Run it as a background job of CI; check that no process and no file is left."""
         process = subprocess.Popen(
-            COMMANDS[request.param],
+            [*IGNORING_SIGINT, *COMMANDS[request.param]],
             cwd=tmp_path / "any_language",
             env={**os.environ, **go, "PATH": path, "TMPDIR": str(temporary)},
             stdout=subprocess.PIPE,

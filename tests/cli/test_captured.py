@@ -12,16 +12,19 @@ from typing import TYPE_CHECKING, NoReturn
 import pytest
 
 from redis_enterprise_actions import UsageError
+from redis_enterprise_actions._cli import captured as captured_module
 from redis_enterprise_actions._cli.captured import captured
 from redis_enterprise_actions._cli.main import main
 from redis_enterprise_actions._client.capture import capture as capture_module
+from redis_enterprise_actions._client.capture.capture import Capture
 from redis_enterprise_actions.testing import Plan
-from tests.client.capture.test_capture import FULL, FullFile, read
+from tests.client.capture.test_capture import FULL, FullFile, Waiting, read
+from tests.client.capture.test_format import SEEN
 from tests.secrecy import secrets_in
 
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Coroutine
     from pathlib import Path
 
     from tests.threaded_cluster import ThreadedCluster
@@ -162,6 +165,34 @@ def test_signals(threaded: ThreadedCluster, path: Path, signum: int, code: int) 
     assert LINE in errors
     assert read(path).exchanges
     assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+def test_no_time(
+    threaded: ThreadedCluster,
+    path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A command that is ended while it writes leaves no draft, and says that there is no file."""
+    waiting = Waiting(monkeypatch)
+
+    def interrupt(work: Coroutine[object, object, int], *_: object) -> NoReturn:
+        work.close()
+        assert waiting.entered.wait(60)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(captured_module, "captured", interrupt)
+    capture = Capture(path, [], 0.0)
+    capture.add(SEEN)
+
+    assert main(["list", "--capture", str(path.with_name("other"))]) == 130
+    errors = capsys.readouterr().err
+    waiting.leave.set()
+
+    assert f"the capture was not written: {path}: there was no time for it" in errors
+    assert LINE not in errors
+    assert list(path.parent.iterdir()) == []
+    assert capture.finish().exception(60) is not None
 
 
 async def test_work_is_closed() -> None:

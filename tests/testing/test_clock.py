@@ -334,16 +334,16 @@ class TestJumps:
             await task
         assert (clock._sleepers, clock._awake) == ([], set())
 
-    async def test_reset(self, frozen: FakeCluster) -> None:
-        """A reset ends a jump."""
+    async def test_new_start(self, frozen: FakeCluster) -> None:
+        """A new start of the clock ends a jump."""
+        clock = frozen._clock
 
-        async def reset() -> None:
-            await frozen.advance(5)
-            await frozen.reset()
+        async def start_anew() -> None:
+            await clock.sleep(5)
+            clock.start()
 
-        frozen.start_node_action(2, "remove", Plan(duration=5))
-        frozen.start_node_action(3, "remove", Plan(duration=50))
-        await asyncio.gather(frozen.advance(100), reset())
+        clock.start_task(start_anew())
+        await frozen.advance(100)
         assert frozen.date == NEW_YEAR
 
     async def test_token(self, frozen: FakeCluster) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
+from redis_enterprise_actions._client.capture.capture import give_up_all
 from redis_enterprise_actions._client.http.captured import is_written
 
 from .output import print_error
@@ -40,6 +41,12 @@ async def captured(
         raise
     _report(file)
     return code
+
+
+def give_up() -> None:
+    """Leave no draft of a capture when the process is about to end, and say so."""
+    for file in give_up_all():
+        print_error(f"redis-actions: the capture was not written: {file}: there was no time for it")
 
 
 def _report(file: str) -> None:

@@ -17,11 +17,11 @@ _VERSIONS: Final = ("7.4", "7.8", "7.22", "8.0", "8.0.16", "8.2")
 def add_fake_cluster(command: CommandParser) -> None:
     """Add the arguments of `fake-cluster`."""
     command.describe(
-        "Serve a fake cluster until Ctrl-C: with a few running actions, or with a scenario.",
+        "Serve a fake cluster until Ctrl-C: from a scenario or a capture, or with running actions.",
         examples=[
             "redis-actions fake-cluster --port 9443",
             "redis-actions fake-cluster --scenario upgrade.toml --control 9444 --speed 60",
-            "redis-actions fake-cluster --replay capture.json",
+            "redis-actions fake-cluster --replay answers.json",
         ],
         exit_codes=LOCAL_CODES,
     )
@@ -33,7 +33,7 @@ def add_fake_cluster(command: CommandParser) -> None:
     command.add_argument("--nodes", type=whole_number, metavar="N", help=text)
     text = "a scenario file: nodes, databases, actions, faults; these options win over it"
     command.add_argument("--scenario", metavar="FILE", help=text)
-    text = "a file that --capture has written: give its answers"
+    text = "answer from a file written by --capture; combines with --port, --json and --speed only"
     command.add_argument("--replay", metavar="FILE", help=text)
     text = "seconds of the cluster's clock for each second (default: 1; 0 stands still)"
     command.add_argument("--speed", type=speed, metavar="N", help=text)
@@ -41,7 +41,7 @@ def add_fake_cluster(command: CommandParser) -> None:
     command.add_argument("--seed", type=whole_number, metavar="N", help=text)
     text = "port of the control API (0: any free port; default: there is none)"
     command.add_argument("--control", type=whole_number, metavar="PORT", help=text)
-    text = "address or name to listen on for the control API (default: 127.0.0.1)"
+    text = "address or name that the control API listens on; needs --control (default: 127.0.0.1)"
     command.add_argument("--control-host", metavar="HOST", help=text)
     text = "print the addresses as one line of JSON"
     command.add_argument("--json", action="store_true", help=text)

@@ -80,7 +80,7 @@ def command_help(
     if rare:
         last.append(f"More options: {program} help {name} --all")
     if connects:
-        last.append(f"Connection: --profile, --url, --user ...: {program} help connection")
+        last.append(f"Connection, and --capture: {program} help connection")
     last.append(f"Exit codes: {codes}; others: {program} help exit-codes")
     return page(
         text.sentence,

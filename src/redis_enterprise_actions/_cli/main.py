@@ -51,6 +51,10 @@ def _run(args: argparse.Namespace) -> int:
     def on_interrupt() -> None:
         if not execution.is_service:
             print_error(f"interrupted{execution.interrupted_note()}")
+        if execution.capture is not None:
+            from .captured import give_up  # noqa: PLC0415 - as above
+
+            give_up()
 
     signals = SignalHandler(on_interrupt)
     try:

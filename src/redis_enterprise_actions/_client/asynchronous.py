@@ -63,14 +63,18 @@ class NoFor:
 
 
 class AsyncContext(NoWith, AbstractAsyncContextManager[_T_co]):
-    """Asynchronous context manager around another one."""
+    """Asynchronous context manager around another one, which can be entered once."""
 
-    __slots__ = ("_context",)
+    __slots__ = ("_context", "_is_used")
 
     def __init__(self, context: AbstractAsyncContextManager[_T_co]) -> None:
         self._context = context
+        self._is_used = False
 
     async def __aenter__(self) -> _T_co:
+        if self._is_used:
+            raise UsageError("this context was entered before; call the method again for another")
+        self._is_used = True
         return await self._context.__aenter__()
 
     async def __aexit__(

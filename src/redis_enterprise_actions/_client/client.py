@@ -290,9 +290,14 @@ class ActionsClient(NoWith):
         stays if the process is killed. An existing file is replaced at the end, and then by one
         that only its owner may read.
 
-        Raises `UsageError` before the body if no file can be written there, or if a capture of this
-        client, or of this process to the same file, is under way; and `OSError` after the body if
-        the file could not be written. If the body raises an error, that one gets a note instead.
+        The end of the body waits for what is not written yet: a minute for 64 MB. A cancellation
+        is raised when the file is there; at a second one, that of the body included, the capture is
+        given up, and leaves no file.
+
+        Raises `UsageError` before the body if no file can be written there, if a capture of this
+        client, or of this process to the same file, is under way, or if the context was entered
+        before; and `OSError` after the body if the file could not be written. If the body raises an
+        error or is cancelled, that error gets a note instead, and the log an error.
         """
         return AsyncContext(capturing(self._transport, path))
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import errno
 import io
 import os
+import shutil
 import stat
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +19,7 @@ import pytest
 from redis_enterprise_actions import UsageError
 from redis_enterprise_actions._client.capture import capture as capture_module
 from redis_enterprise_actions._client.capture import format as format_module
-from redis_enterprise_actions._client.capture.capture import Capture
+from redis_enterprise_actions._client.capture.capture import Capture, give_up_all
 from redis_enterprise_actions._client.capture.format import CaptureFile
 from redis_enterprise_actions._client.capture.target import check_target
 
@@ -24,6 +27,8 @@ from .test_format import SEEN
 
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from redis_enterprise_actions._client.capture.format import Seen
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
@@ -158,6 +163,108 @@ def test_too_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert isinstance(problem, OSError)
     assert problem.errno == errno.ENOBUFS
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_bodies_of_requests_count(tmp_path: Path) -> None:
+    """What waits to be written includes the bodies of requests."""
+    seen = SEEN._replace(sent="x" * 100)
+
+    assert seen.size == len(SEEN.body) + 100
+    assert repr(seen) == f"<exchange with {seen.size} bytes>"
+
+
+class Waiting:
+    """Writing of an exchange that takes until `leave` is set."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.entered, self.leave = threading.Event(), threading.Event()
+        monkeypatch.setattr(format_module.Writer, "exchange", self.exchange)
+
+    def exchange(self, _: Seen) -> Iterator[str]:
+        """Yield parts, as `Writer.exchange` does."""
+        yield "{"
+        self.entered.set()
+        assert self.leave.wait(60)
+        yield "}"
+
+
+def test_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A capture that is given up ends at once, leaves no draft, and does not go on writing."""
+    path = tmp_path / "answers.json"
+    path.write_text("before")
+    waiting = Waiting(monkeypatch)
+    capture = Capture(path, [], 0.0)
+    capture.add(SEEN)
+    capture.add(SEEN)
+    assert waiting.entered.wait(60)
+    end = capture.finish()
+    given_up = capture.give_up()
+    problem, left = end.exception(0), drafts(tmp_path)
+    again = capture.give_up()
+    waiting.leave.set()
+    while "capture" in {thread.name for thread in threading.enumerate()}:
+        pass
+
+    assert given_up
+    assert not again
+    assert str(problem).endswith("it was given up before the answers were written")
+    assert left == []
+    assert path.read_text() == "before"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_given_up_at_the_last_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A capture that is given up while the file is made does not replace the old one."""
+    path = tmp_path / "answers.json"
+    copy = shutil.copyfileobj
+
+    def give_up(*files: object) -> None:
+        copy(*files)  # type: ignore[arg-type]
+        assert capture.give_up()
+
+    monkeypatch.setattr(shutil, "copyfileobj", give_up)
+    capture = Capture(path, [], 0.0)
+
+    assert isinstance(capture.finish().exception(60), OSError)
+    while "capture" in {thread.name for thread in threading.enumerate()}:
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_given_up_too_late(tmp_path: Path) -> None:
+    """A file that is there already stays."""
+    capture = Capture(tmp_path / "answers.json", [], 0.0)
+    capture.finish().result(60)
+
+    assert not capture.give_up()
+    assert read(tmp_path / "answers.json").exchanges == []
+
+
+def test_end_of_the_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The end of a process removes its drafts, but not those of the process it was forked from."""
+    path = tmp_path / "answers.json"
+    capture = Capture(path, [], 0.0)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "getpid", lambda: -1)
+        of_a_fork = give_up_all()
+    left = drafts(tmp_path)
+
+    assert of_a_fork == []
+    assert len(left) == 1
+    assert give_up_all() == [str(path)]
+    assert capture.finish().exception(60) is not None
+    assert drafts(tmp_path) == []
+
+
+def test_end_of_a_process_without_an_end_of_the_capture(tmp_path: Path) -> None:
+    """A program that ends within a capture leaves nothing."""
+    code = (
+        "import sys; from redis_enterprise_actions._client.capture.capture import Capture; "
+        "Capture(sys.argv[1], [], 0.0)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "answers.json")], check=True)
+
     assert list(tmp_path.iterdir()) == []
 
 

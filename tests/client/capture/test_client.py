@@ -22,14 +22,14 @@ from redis_enterprise_actions import (
 from redis_enterprise_actions._client.capture import capture as capture_module
 from redis_enterprise_actions._client.http import captured as captured_module
 from redis_enterprise_actions._client.http import transport as transport_module
-from redis_enterprise_actions._client.http.captured import failure_of
+from redis_enterprise_actions._client.http.captured import failure_of, is_written
 from redis_enterprise_actions._client.http.connection_errors import ConnectionLost
 from redis_enterprise_actions.testing import FakeCluster, Plan
 from tests.conftest import client_of
 from tests.planting import found_in, planting
 from tests.secrecy import secrets_in
 
-from .test_capture import FULL, FullFile, drafts, read
+from .test_capture import FULL, FullFile, Waiting, drafts, read
 
 
 if TYPE_CHECKING:
@@ -294,6 +294,78 @@ async def test_cancelled_at_its_end(
 
     assert read(path).exchanges
     assert drafts(path.parent) == []
+
+
+@pytest.mark.parametrize("in_the_body", [False, True])
+async def test_cancelled_twice(
+    client: ActionsClient,
+    path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    in_the_body: bool,
+) -> None:
+    """A second cancellation gives the capture up at once: the error says so, and the log."""
+    waiting = Waiting(monkeypatch)
+
+    async def record() -> None:
+        async with client.capture(path):
+            await client.list_actions()
+            await asyncio.sleep(1000 if in_the_body else 0)
+
+    task = asyncio.create_task(record())
+    await asyncio.to_thread(waiting.entered.wait, 60)
+    for _ in range(2):
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        task.cancel()
+    with pytest.raises(asyncio.CancelledError) as caught:
+        await task
+    waiting.leave.set()
+
+    assert len(caught.value.__notes__) == 1
+    assert "given up" in caught.value.__notes__[0]
+    assert not is_written(caught.value)
+    assert [record.levelno for record in caplog.records] == [logging.ERROR]
+    assert names_in(path.parent) == []
+    assert client._transport.capture is None
+
+
+async def test_cancelled_at_the_end_of_a_failure(
+    client: ActionsClient,
+    path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A file that could not be written is not forgotten if a cancellation comes meanwhile."""
+    monkeypatch.setattr(capture_module, "new_draft", lambda target: (FullFile(), target))
+    wait = asyncio.wait
+
+    async def cancelled(futures: list[asyncio.Future[None]]) -> object:
+        monkeypatch.setattr(captured_module.asyncio, "wait", wait)
+        task.cancel()
+        return await wait(futures)
+
+    async def record() -> None:
+        async with client.capture(path):
+            await client.list_actions()
+
+    monkeypatch.setattr(captured_module.asyncio, "wait", cancelled)
+    task = asyncio.create_task(record())
+    with pytest.raises(asyncio.CancelledError) as caught:
+        await task
+
+    assert caught.value.__notes__ == [f"the capture was not written: {path}: {FULL}"]
+    assert [record.levelno for record in caplog.records] == [logging.ERROR]
+
+
+async def test_entered_again(client: ActionsClient, path: Path) -> None:
+    """A capture that was made once is an error of usage if it is entered again."""
+    capture = client.capture(path)
+    async with capture:
+        pass
+    with pytest.raises(UsageError, match="this context was entered before"):
+        async with capture:
+            raise AssertionError
 
 
 async def test_error_of_the_body(client: ActionsClient, path: Path) -> None:

@@ -68,6 +68,15 @@ def test_answer() -> None:
     }
 
 
+def test_stop() -> None:
+    """An exchange that is stopped is not replaced to its end."""
+    writer = Writer([])
+    parts = writer.exchange(SEEN._replace(body=json.dumps([[77]] * 10_000).encode()))
+    writer.stop()
+
+    assert "77" not in "".join(parts)
+
+
 def test_failure() -> None:
     """A failure has neither status nor headers nor a body."""
     found = written(status=None, failure="reset", body=b"", headers={})
@@ -148,7 +157,7 @@ def test_head() -> None:
     """The head has the nodes, the configured ones first, and the unknown words in order."""
     writer = Writer(["https://a.internal:9443", "https://b.internal:9443"])
     for word, node in [("zebra", "https://c.internal:9443"), ("apple", SEEN.node)]:
-        body = json.dumps({"status": word, "state": "odd"}).encode()
+        body = json.dumps({"status": word, "state": "odd", word: 1}).encode()
         list(writer.exchange(SEEN._replace(body=body, node=node)))
     file = msgspec.json.decode(writer.head("1.2.3") + "]}", type=CaptureFile)
 
@@ -156,6 +165,7 @@ def test_head() -> None:
         v=1,
         made_with="redis-enterprise-actions 1.2.3",
         unknown={"state": ["odd"], "status": ["apple", "zebra"]},
+        unknown_fields=["apple", "zebra"],
         nodes=[f"https://node-{number}.example:{10_000 + number}" for number in range(1, 5)],
         exchanges=[],
     )

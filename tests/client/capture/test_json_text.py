@@ -132,7 +132,7 @@ def test_duplicate_keys() -> None:
     "text",
     [
         "[NaN, 1]", "[Infinity]", '{"a": -Infinity}', "[1e999]", f"[{'1' * 5000}]",
-        "[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1), '{"a":' * 20_000 + "1" + "}" * 20_000,
+        "[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1), '{"a":' * 1000 + "1" + "}" * 1000,
     ],
     ids=["nan", "infinity", "minus", "float", "digits", "deep", "deeper"],
 )  # fmt: skip
@@ -150,6 +150,30 @@ def test_deepest() -> None:
     text = "[" * MAX_DEPTH + "]" * MAX_DEPTH
 
     assert replaced(text) == json.loads(text)
+
+
+def test_too_deep() -> None:
+    """A body of more than 1,000 levels is none, and is not read any further."""
+    names = Pseudonyms()
+
+    assert JsonReplacer(names).replace("[" * 1001 + '"a"' + "]" * 1001, 0) is None
+    assert names.text("b") == "name-1"
+
+
+def test_times() -> None:
+    """Times as numbers are shifted under the names of times alone."""
+    body = {"creation_time": 1796124155, "heartbeat": [1796124156], "memory": 1796124155}
+
+    assert replaced(json.dumps(body)) == {
+        "creation_time": 946684835,
+        "heartbeat": [946684836],
+        "memory": 1796124155,
+    }
+
+
+def test_long_name_of_a_field() -> None:
+    """A name that no field has is that of a secret."""
+    assert replaced(json.dumps({"x" * 2000: [77, "running"]})) == {"name-1": [1, "name-2"]}
 
 
 @pytest.mark.parametrize(
@@ -227,6 +251,14 @@ def test_large_body() -> None:
     assert len(found.parts) > 5
     assert max(map(len, found.parts)) < 10**5
     assert json.loads(found.text) == body
+
+
+def test_stopped() -> None:
+    """A large body that another thread has stopped counts as none."""
+    replacer = JsonReplacer(Pseudonyms())
+    replacer.is_stopped = True
+
+    assert replacer.replace(json.dumps(list(range(10_000))), 0) is None
 
 
 def test_cache_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,17 +4,31 @@ from __future__ import annotations
 
 import ast
 import base64
+import importlib
 import json
+import pkgutil
 import re
+from contextlib import suppress
+from datetime import datetime
+from ipaddress import ip_address
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import redis_enterprise_actions
+from redis_enterprise_actions._client import wire
 from redis_enterprise_actions._client.capture.pseudonyms import Pseudonyms
-from redis_enterprise_actions._client.capture.words import KNOWN, ROUTE_WORDS
+from redis_enterprise_actions._client.capture.words import (
+    KNOWN,
+    KNOWN_FIELDS,
+    ROUTE_WORDS,
+    TIME_FIELDS,
+    is_uid_field,
+)
+from redis_enterprise_actions._client.wire.lenient_json import Numeric, TextOrInt
 from tests.planting import PLANTS, found_in
 
 
@@ -89,11 +103,19 @@ def test_forms(value: str, pseudonym: str) -> None:
 
 
 def test_token() -> None:
-    """The pseudonym of a token has the same times, by which the client renews it."""
+    """The pseudonym of a token has the lifetime by which the client renews it, and no date."""
     header, claims, number = Pseudonyms().text(f"abc.{CLAIMS}.def").split(".")
 
     assert (header, number) == ("token", "1")
-    assert json.loads(base64.urlsafe_b64decode(claims + "==")) == {"iat": 100, "exp": 400.5}
+    assert json.loads(base64.urlsafe_b64decode(claims + "==")) == {"iat": 0, "exp": 300.5}
+
+
+def test_token_that_ends_at_a_date() -> None:
+    """A token that is issued at 0 does not show when it ends."""
+    claims = base64.urlsafe_b64encode(b'{"iat": 0, "exp": 1796124155}').decode().rstrip("=")
+    _, shown, _ = Pseudonyms().text(f"abc.{claims}.def").split(".")
+
+    assert json.loads(base64.urlsafe_b64decode(shown + "==")) == {"iat": 0, "exp": 1e9}
 
 
 @pytest.mark.parametrize(
@@ -107,8 +129,12 @@ def test_token() -> None:
         ("object_type", "bdb"),
         ("software_version", "7.22.0-216"),
         ("redis_version", "7.2"),
-        ("anything", "7.22.0-216"),
+        ("version", "12"),
         ("progress", "14.29"),
+        ("export_progress", "5"),
+        ("status_code", "404"),
+        ("error_code", "404"),
+        ("memory_size", "107374182400"),
     ],
 )
 def test_words_that_pass(field: str, word: str) -> None:
@@ -127,7 +153,13 @@ def test_words_that_pass(field: str, word: str) -> None:
         ("name", "running"),
         ("export_status", "brand-new"),
         ("version", "10.0.0.7"),
+        ("version", "8877665"),
+        ("anything", "7.22.0-216"),
+        ("anything", "10.77.66-55"),
         ("progress", "step"),
+        ("progress", "1234"),
+        ("status_code", "8877665"),
+        ("memory", "12"),
         ("creation_time", "1234"),
         ("password", "running"),
     ],
@@ -159,15 +191,61 @@ def test_no_date(header: str) -> None:
     assert Pseudonyms().http_date(header) is None
 
 
-def test_times_that_cannot_be_shifted() -> None:
-    """A time that would be before the year 1 is another value, and a number stays."""
+@pytest.mark.parametrize(
+    ("time", "pseudonym"),
+    [
+        ("0001-01-01T00:00:00Z", "0001-01-01T00:01:00Z"),
+        ("1970-01-01T00:00:59Z", "0001-01-01T00:01:59Z"),
+        ("9999-12-31T23:59:59.9+02:00", "9000-01-01T00:01:59.9+02:00"),
+        ("2300-01-01 00:00", "9000-01-01 00:01"),
+    ],
+)
+def test_times_far_away(time: str, pseudonym: str) -> None:
+    """A time such as "never" stays one that is far away, and does not move the others."""
     names = Pseudonyms()
-    names.text("9999-01-01T00:00Z")
 
-    assert names.text("2026-12-01T11:22:33Z") == "name-1"
-    assert names.text("1796124155", "heartbeat") == "1"
-    assert names.number("1796124155", "heartbeat") == "1796124155"
-    assert names.http_date("Tue, 01 Dec 2026 11:22:34 GMT") is None
+    assert names.text(time) == pseudonym
+    assert names.text("2026-12-01T11:22:33Z") == "2000-01-01T00:00:33Z"
+    assert names.number("1796124155", "heartbeat") == "946684835"
+    assert names.text(time) == pseudonym
+
+
+@given(
+    st.lists(
+        st.datetimes()
+        | st.datetimes(datetime(1970, 1, 1), datetime(2300, 1, 1))  # noqa: DTZ001
+        | st.integers(10**8, 10**10 - 1),
+        min_size=1,
+        max_size=8,
+    )
+)
+def test_times_in_any_order(times: list[datetime | int]) -> None:
+    """Whatever comes first, a time stays one of the same form, and two never become the same."""
+    names = Pseudonyms()
+    shown: dict[str, str] = {}
+    for time in times:
+        if isinstance(time, int):
+            shown[str(time)] = names.number(str(time), "heartbeat")
+            assert re.fullmatch(r"[1-9]\d{8,9}", shown[str(time)])
+        else:
+            text = f"{time:%Y-%m-%dT%H:%M:%S}.25Z".rjust(23, "0")
+            shown[text] = names.text(text)
+            assert shown[text][19:] == ".25Z"
+            datetime.fromisoformat(shown[text][:19])
+        header = names.http_date("Tue, 01 Dec 2026 11:22:34 GMT")
+        assert header is not None
+        assert header.endswith(":34 GMT")
+
+    assert len(set(shown.values())) == len(shown)
+
+
+def test_differences_stay() -> None:
+    """A time in the past of the first one keeps its distance; one at the end begins anew."""
+    names = Pseudonyms()
+
+    assert names.text("2099-01-01T00:00:00Z") == "2000-01-01T00:00:00Z"
+    assert names.text("2089-01-01T00:00:00Z") == "1990-01-01T00:00:00Z"
+    assert names.number("1796124155", "heartbeat") > "8000000000"
 
 
 def test_secret_fields() -> None:
@@ -187,7 +265,13 @@ def test_unknown_words() -> None:
     assert names.unknown == {"status": {"new"}, "state": {"new"}}
 
 
-@pytest.mark.parametrize("field", ["uid", "bdb_uid", "shard_uids", "id", "db_id", "port"])
+@pytest.mark.parametrize(
+    "field",
+    [
+        *("uid", "bdb_uid", "shard_uids", "id", "db_id", "port", "UID", "nodeId", "bdb-uid"),
+        *("node", "nodes", "shards", "source_node", "shard_list", "nodeList", "port_range"),
+    ],
+)
 def test_uids(field: str) -> None:
     """Numbers of uids and ports are renumbered, in one table with texts."""
     names = Pseudonyms()
@@ -198,6 +282,88 @@ def test_uids(field: str) -> None:
     ]  # fmt: skip
     assert names.text("77") == "1"
     assert names.number("77", "memory_size") == "77"
+
+
+@pytest.mark.parametrize("field", ["grid", "support", "node_count", "shards_count", "nodes_up"])
+def test_numbers_of_other_fields(field: str) -> None:
+    """A number stays under the name of any other field."""
+    assert Pseudonyms().number("77", field) == "77"
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["fd00:77::55", "FD00:77::55", "fd00:0077::0055", "fd00:77:0:0:0:0:0:55"],
+        ["[fd00:77::55]:9443", "[fd00:0077::0055]:9443"],
+        ["Prod-East", "prod-east", "PROD-EAST"],
+        ["In sync", "in sync"],
+    ],
+)
+def test_spellings(texts: list[str]) -> None:
+    """Several spellings of an address, or of a name that the client compares, are one value."""
+    names = Pseudonyms()
+
+    assert len({names.text(text) for text in texts}) == 1
+    assert names.text("other") not in {names.text(text) for text in texts}
+
+
+def test_node_with_an_address() -> None:
+    """A node that is asked by an address is the same by another spelling of it."""
+    names = Pseudonyms()
+    names.node("https://[fd00:77::55]:9443")
+
+    assert names.text("https://[FD00:0077::55]:9443/v1") == "https://node-1.example:10001/v1"
+
+
+def test_long_texts() -> None:
+    """The form of a long text is not looked at, as that takes time and memory."""
+    names = Pseudonyms()
+    long = "x." * 3000
+
+    assert names.text(f" {long}\n") == " name-1\n"
+    assert names.text(long + "x y") == "text 1"
+    assert names.text("9" * 5000, "progress") == "name-2"
+
+
+def _wire_fields() -> dict[str, object]:
+    """Return the types of the fields that the client reads, by name."""
+    found: dict[str, object] = {}
+    for module in pkgutil.iter_modules(wire.__path__, f"{wire.__name__}."):
+        for value in vars(importlib.import_module(module.name)).values():
+            if not (isinstance(value, type) and issubclass(value, msgspec.Struct)):
+                continue
+            if value.__module__.startswith(wire.__name__):
+                for field in msgspec.structs.fields(value):
+                    if field.type in {Numeric, TextOrInt} or field.encode_name not in found:
+                        found[field.encode_name] = field.type
+    return found
+
+
+def test_fields_of_the_client() -> None:
+    """Every field that the client reads is known."""
+    assert len(_wire_fields()) > 90
+    assert _wire_fields().keys() <= KNOWN_FIELDS
+
+
+def test_numbers_as_text() -> None:
+    """Where the client reads a quantity, it reads the same from a capture, also from text."""
+    fields = [name for name, kind in _wire_fields().items() if kind in {Numeric, TextOrInt}]
+    quantities = [name for name in fields if not is_uid_field(name) and name not in TIME_FIELDS]
+    names = Pseudonyms()
+
+    assert len(quantities) > 8
+    assert {name for name in quantities if names.text("42", name) != "42"} == set()
+    assert {name for name in quantities if names.number("42", name) != "42"} == set()
+    assert set(TIME_FIELDS) - {"end_time"} <= set(fields)
+
+
+def test_unknown_fields() -> None:
+    """Names of fields that pass although the client does not know them are listed."""
+    names = Pseudonyms()
+    for key in ["status", "acme", "Acme", "77", "fade77fade77"]:
+        names.key(key)
+
+    assert names.unknown_fields == {"acme"}
 
 
 @pytest.mark.parametrize(
@@ -317,6 +483,8 @@ def test_body_of_a_gateway() -> None:
 
 def _as_one(text: str) -> str:
     """Return the text that stands for all that count as the same."""
+    with suppress(ValueError):
+        return str(ip_address(text.strip()))
     return text.strip().casefold()
 
 

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
+import msgspec
 import pytest
 
 from redis_enterprise_actions import ActionsClient, UnreadableReply
@@ -95,6 +96,32 @@ class TestAnswers:
         """So is a body that is no JSON, and none is sent where there was none."""
         async with replaying(tmp_path, exchange(0, 503, **fields)) as (cluster, it):
             assert await ask(it, cluster) == (503, expected)
+
+    async def test_no_type(self, tmp_path: Path) -> None:
+        """An answer without a type of its body is sent without one."""
+        async with (
+            replaying(tmp_path, exchange(0, text="x"), exchange(9)) as (cluster, it),
+            it.get(cluster.url + PATH) as answer,
+        ):
+            assert await answer.read() == b"x"
+            assert "Content-Type" not in answer.headers
+
+    async def test_bodies_are_made_once(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A large answer that is given again takes no time again."""
+        made: list[bytes] = []
+        make = msgspec.json.format
+
+        def count(text: bytes, *, indent: int) -> bytes:
+            made.append(text)
+            return make(text, indent=indent)
+
+        monkeypatch.setattr(msgspec.json, "format", count)
+        async with replaying(tmp_path, exchange(0, json=[1])) as (cluster, it):
+            answers = [await ask(it, cluster) for _ in range(3)]
+        assert answers == [(200, b"[1]")] * 3
+        assert len(made) == 1
 
     async def test_date(self, tmp_path: Path) -> None:
         """A date that was recorded is sent, and no other."""
@@ -296,6 +323,14 @@ class TestFailures:
             await asyncio.sleep(3)
             assert (await ask(it, cluster))[0] == 200
         assert len(cluster.requests) == 3
+
+    async def test_refused_at_once_after_an_answer(self, tmp_path: Path) -> None:
+        """A client that asks again at once is refused, if it was so within a few milliseconds."""
+        answers = [exchange(0), exchange(0.001, None, failure="refused")]
+        async with replaying(tmp_path, *answers) as (cluster, it):
+            assert await ask(it, cluster) == (200, b"")
+            with pytest.raises(aiohttp.ClientConnectionError):
+                await ask(it, cluster)
 
     async def test_refused_at_first(self, tmp_path: Path) -> None:
         """A node that refused the first request does so from the start on."""

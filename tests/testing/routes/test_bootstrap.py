@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import aiohttp
 import pytest
 
-from redis_enterprise_actions.testing import FakeCluster
+from redis_enterprise_actions.testing import FakeCluster, ScenarioError
 from tests.http_client import HttpClient, http_client
 from tests.testing.sessions import port_of
 
@@ -572,7 +572,7 @@ class TestDowntime:
             await asyncio.sleep(1)
             with socket.create_server(("127.0.0.1", port_of(cluster.url))):
                 await asyncio.sleep(5)
-                with pytest.raises(OSError, match="address"):
+                with pytest.raises(ScenarioError, match="address"):
                     await cluster.__aexit__(None, None, None)
 
     async def test_end(self) -> None:

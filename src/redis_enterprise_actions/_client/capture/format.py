@@ -75,14 +75,15 @@ class CaptureFile(msgspec.Struct, frozen=True, kw_only=True):
     """A capture: what a client asked a cluster, and what it answered, with values replaced.
 
     `v` is the version of the format, and `made_with` that of the package. `unknown` has the words
-    that passed although the client does not know them, by field. `nodes` are the pseudonyms of the
-    client's URLs, and of those that redirects led to. The exchanges are in the order in which they
-    ended.
+    that passed although the client does not know them, by field, and `unknown_fields` the names of
+    fields that it does not know. `nodes` are the pseudonyms of the client's URLs, and of those that
+    redirects led to. The exchanges are in the order in which they ended.
     """
 
     v: Literal[1]
     made_with: str
     unknown: dict[str, list[str]]
+    unknown_fields: list[str]
     nodes: Annotated[list[str], Meta(min_length=1, max_length=100)]
     exchanges: list[Exchange]
 
@@ -106,8 +107,13 @@ class Seen(NamedTuple):
     body: bytes
     failure: Failure | None
 
+    @property
+    def size(self) -> int:
+        """Bytes of the bodies."""
+        return len(self.body) + len(self.sent or b"")
+
     def __repr__(self) -> str:
-        return f"<exchange with {len(self.body)} bytes>"
+        return f"<exchange with {self.size} bytes>"
 
 
 class Writer:
@@ -148,6 +154,10 @@ class Writer:
             separator = ",\n"
         yield "\n    }"
 
+    def stop(self) -> None:
+        """Let an exchange that another thread is writing end soon, with a wrong text."""
+        self._json.is_stopped = True
+
     def head(self, version: str) -> str:
         """Return the text before the exchanges."""
         unknown = {name: sorted(words) for name, words in sorted(self._names.unknown.items())}
@@ -155,6 +165,7 @@ class Writer:
             "v": 1,
             "made_with": f"redis-enterprise-actions {version}",
             "unknown": unknown,
+            "unknown_fields": sorted(self._names.unknown_fields),
             "nodes": list(self._names.nodes),
         }
         text = msgspec.json.format(msgspec.json.encode(fields), indent=2).decode()

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from .pseudonyms import Pseudonyms
 
 MAX_DEPTH: Final = 100  # of a body that is written as JSON; readers have limits of their own
+_MAX_LEVELS: Final = 1000  # of a body that is read as JSON; the client refuses it before
+_MAX_NAME: Final = 1000  # characters of the name of a field
 _MAX_DIGITS: Final = 300  # characters of a number, likewise
 _MAX_CACHED: Final = 10_000  # replacements
 _MAX_CACHED_TOKEN: Final = 100  # characters
@@ -63,9 +65,13 @@ class _Container(NamedTuple):
 
 
 class JsonReplacer:
-    """Replacement of the values in JSON texts by the pseudonyms of one capture."""
+    """Replacement of the values in JSON texts by the pseudonyms of one capture.
+
+    If another thread sets `is_stopped`, a large text counts as none soon.
+    """
 
     def __init__(self, names: Pseudonyms) -> None:
+        self.is_stopped = False
         self._names = names
         self._cache: dict[tuple[str, str, bool], str] = {}
 
@@ -129,6 +135,8 @@ class _Run:
             if not self._step(kind, match[kind]):
                 return False
             if len(self._pieces) > _MAX_PIECES and isinstance(self._pieces[-1], str):
+                if self._replacer.is_stopped:
+                    return False
                 self._full.append(self._pieces)
                 self._pieces = []
         end = _BLANKS.match(text, position)
@@ -144,8 +152,7 @@ class _Run:
 
     def _value(self, kind: str, part: str) -> bool:
         if part in {"{", "["}:
-            self._begin(part)
-            return True
+            return self._begin(part)
         if kind == "mark":
             return False
         if kind in {"text", "number"}:
@@ -158,13 +165,14 @@ class _Run:
         self._step = self._after_value if self._open else self._nothing
         return True
 
-    def _begin(self, part: str) -> None:
+    def _begin(self, part: str) -> bool:
         end = "}" if part == "{" else "]"
         self._open.append(_Container(end, self._field, self._is_secret))
         if len(self._open) > MAX_DEPTH:
             self.is_strict = False
         self._pieces += [part, min(len(self._open), MAX_DEPTH)]
         self._step = self._first_key if part == "{" else self._first_entry
+        return len(self._open) <= _MAX_LEVELS
 
     def _first_key(self, kind: str, part: str) -> bool:
         return self._end_empty() if part == "}" else self._key(kind, part)
@@ -180,8 +188,9 @@ class _Run:
         if kind != "text":
             return False
         name, container = unquoted(part), self._open[-1]
-        self._field = name
-        self._is_secret = container.is_secret or SECRET_KEYS.search(name) is not None
+        is_long = len(name) > _MAX_NAME  # it would be searched for each value
+        self._field = "" if is_long else name
+        self._is_secret = container.is_secret or is_long or SECRET_KEYS.search(name) is not None
         self._pieces.append(f"{quoted(self._replacer.key(name))}: ")
         self._step = self._colon
         return True

@@ -2,12 +2,13 @@
 
 Two values never have the same pseudonym, and the same value always has the same one. Pseudonyms are
 numbered in the order in which the values appear, so that the same exchanges give the same file. The
-case of UUIDs and host names does not count.
+case of UUIDs, host names and words does not count, as the client compares them without.
 """
 
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import json
 import re
@@ -25,17 +26,21 @@ from redis_enterprise_actions._client.wire.reasons import SECRET_KEYS
 from .words import (
     FIELD_NAME,
     KNOWN,
+    KNOWN_FIELDS,
     OBJECTS,
     OPEN_FIELDS,
     PHRASES,
+    PROGRESS_FIELD,
+    QUANTITY_FIELDS,
     ROUTE_WORDS,
     TIME_FIELDS,
-    UID_FIELD,
     URL_SCHEMES,
     VERSION_FIELD,
+    is_uid_field,
 )
 
 
+_MAX_FORM: Final = 4096  # characters of a text whose form is looked at, as that takes time
 _MAX_KEPT: Final = 200  # characters of a value that is kept to be recognised; else its hash is
 _MAX_PADDED: Final = 10**5  # characters of the replacement of a body
 _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -49,24 +54,33 @@ _PADDED: Final = re.compile(r"0[0-9]+")
 _OBJECT: Final = re.compile(
     rf"(?P<type>(?:{'|'.join(OBJECTS)}):)?(?P<uids>[0-9]{{1,18}}(?::[0-9]{{1,18}})*)"
 )
-_TOKEN: Final = re.compile(r"[\w-]+\.([\w-]+)\.[\w-]*", re.ASCII)
+_TOKEN: Final = re.compile(r"[\w-]++\.([\w-]++)\.[\w-]*+", re.ASCII)
 _HEX: Final = re.compile(r"[0-9a-f]{8,}|[0-9A-F]{8,}")
-_EMAIL: Final = re.compile(r"[^\s@:/]+@[^\s@:/]+\.[^\s@:/]+")
+_EMAIL: Final = re.compile(r"[^\s@:/]++@(?=[^\s@:/]++\Z).+\..+")
 _URL: Final = re.compile(
-    r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?:(?P<user>[^\s/?#]*)@)?(?P<place>[^\s/?#@]*)"
-    r"(?P<path>[^\s?#]*)(?P<query>\?[^\s#]*)?(?P<fragment>#\S*)?"
+    r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*+)://(?:(?P<user>[^\s/?#]*)@)?+"
+    r"(?P<place>[^\s/?#@]*+)(?P<path>[^\s?#]*+)(?P<query>\?[^\s#]*+)?(?P<fragment>#\S*+)?"
 )
-_PLACE: Final = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%]+\]|[\w.-]+)(?::(?P<port>[0-9]{1,5}))?")
-_HOST: Final = re.compile(r"(?=.*[A-Za-z])[\w-]+(?:\.[\w-]+)+\.?", re.ASCII)
-_SOFTWARE: Final = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,4}){1,2}(?:-[0-9]{1,6})?")
-_BUILD: Final = re.compile(r"[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}-[0-9]{1,6}")
-_NUMERIC: Final = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,20})?")
+_PLACE: Final = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%]++\]|[\w.-]++)(?::(?P<port>[0-9]{1,5}))?")
+_HOST: Final = re.compile(r"(?=.*[A-Za-z])[\w-]++(?:\.[\w-]++)++\.?", re.ASCII)
+_SOFTWARE: Final = re.compile(r"[0-9]{1,6}|[0-9]{1,4}(?:\.[0-9]{1,4}){1,2}(?:-[0-9]{1,6})?")
+_PERCENTAGE: Final = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,20})?")
+_DIGITS: Final = re.compile("[0-9]++")
 _EPOCH: Final = re.compile(r"[1-9][0-9]{8,9}(?:\.[0-9]{1,9})?")  # from 1973 to 2286
 _PSEUDONYM: Final = re.compile(r"name-[0-9]+")  # it must not pass as a real name of that form
 _DIGIT: Final = re.compile("[0-9]")
-_ORIGIN: Final = datetime(2000, 1, 1)  # noqa: DTZ001 - the first time becomes this, in its own zone
+_BLANK: Final = re.compile(r"\s")
+# The first time becomes `_ORIGIN`, in its own zone.
+_ORIGIN: Final = datetime(2000, 1, 1)  # noqa: DTZ001
+# Times from `_FIRST` on for `_SPAN` are shifted within these, so that each stays a time, also as
+# seconds since the epoch with 9 or 10 digits. Others, such as "never", are numbered in minutes.
+_FIRST: Final = datetime(1970, 1, 1) + timedelta(seconds=10**8)  # noqa: DTZ001
+_SPAN: Final = timedelta(seconds=10**10 - 10**8)
+_PAST: Final = datetime(1, 1, 1)  # noqa: DTZ001
+_FUTURE: Final = datetime(9000, 1, 1)  # noqa: DTZ001
 _IPV4: Final = int(IPv4Address("198.18.0.0"))  # RFC 2544: for tests
 _IPV6: Final = int(IPv6Address("2001:db8::"))  # RFC 3849: for documentation
+_MAX_LIFETIME: Final = 1e9  # seconds of a token; more may be a date
 _NODE_PORT: Final = 10_000
 _DEFAULT_PORTS: Final = {"http": "80", "https": "443"}
 
@@ -81,13 +95,15 @@ class _Claims(msgspec.Struct):
 class Pseudonyms:
     """Table of the pseudonyms of one capture.
 
-    `nodes` are the pseudonyms of the base URLs that were asked, and `unknown` the words that have
-    passed although the client does not know them, by field.
+    `nodes` are the pseudonyms of the base URLs that were asked, `unknown` the words that have
+    passed although the client does not know them, by field, and `unknown_fields` likewise the names
+    of fields.
     """
 
     def __init__(self) -> None:
         self.nodes: dict[str, int] = {}
         self.unknown: defaultdict[str, set[str]] = defaultdict(set)
+        self.unknown_fields: set[str] = set()
         self._tables: defaultdict[str, dict[str | bytes, int]] = defaultdict(dict)
         self._places: dict[tuple[str, str | None], str] = {}
         self._shift: timedelta | None = None
@@ -146,12 +162,14 @@ class Pseudonyms:
     def key(self, name: str) -> str:
         """Return the name of a field, or the pseudonym of a key that is none."""
         if FIELD_NAME.fullmatch(name) and not _is_value(name):
+            if name not in KNOWN_FIELDS:
+                self.unknown_fields.add(name)
             return name
         return self.text(name)
 
     def number(self, literal: str, field: str = "", *, is_secret: bool = False) -> str:
         """Return a number of JSON, renumbered if it is a uid, a port or a secret."""
-        if is_secret or UID_FIELD.fullmatch(field):
+        if is_secret or is_uid_field(field):
             return self._renumbered(literal) or literal
         return (field in TIME_FIELDS and self._epoch(literal)) or literal
 
@@ -163,12 +181,15 @@ class Pseudonyms:
         core = text.strip()
         if not core or (not is_secret and self._passes(core, field)):
             return text
-        begin, _, end = text.partition(core)
+        before = len(text) - len(text.lstrip())
+        begin, end = text[:before], text[before + len(core) :]
         epoch = self._epoch(core) if field in TIME_FIELDS and not is_secret else None
         return f"{begin}{epoch or self._pseudonym(core)}{end}"
 
     def _passes(self, word: str, field: str) -> bool:
         """Return True if a text is a word, a version or a number that passes in a field."""
+        if len(word) > _MAX_FORM:
+            return False
         if word in KNOWN.get(field, ()) or word.casefold() in KNOWN.get(field, ()):
             return True
         if field in OPEN_FIELDS and FIELD_NAME.fullmatch(word) and not _is_value(word):
@@ -176,15 +197,24 @@ class Pseudonyms:
             return True
         return bool(
             (VERSION_FIELD.fullmatch(field) and _SOFTWARE.fullmatch(word))
-            or _BUILD.fullmatch(word)
-            or (field == "progress" and _NUMERIC.fullmatch(word))
+            or (PROGRESS_FIELD.fullmatch(field) and _PERCENTAGE.fullmatch(word))
+            or (_DIGITS.fullmatch(word) and len(word) <= QUANTITY_FIELDS.get(field, 0))
         )
 
     # --- forms of values --------------------------------------------------------------------------
 
     def _pseudonym(self, core: str) -> str:
         """Return the pseudonym of a text without blanks around it, of the first form that fits."""
-        found = (
+        found = self._formed(core) if len(core) <= _MAX_FORM else None
+        if found is not None:
+            return found
+        word = "text " if _BLANK.search(core) else "name-"
+        folded = core.casefold() if len(core) <= _MAX_FORM else core
+        return f"{word}{self._number(word, folded)}"
+
+    def _formed(self, core: str) -> str | None:
+        """Return the pseudonym of a text with a form other than that of a word."""
+        return (
             self._uuid(core)
             or self._time(core)
             or self._renumbered(core)
@@ -197,10 +227,6 @@ class Pseudonyms:
             or self._url(core)
             or self._place(core)
         )
-        if found is not None:
-            return found
-        word = "text " if re.search(r"\s", core) else "name-"
-        return f"{word}{self._number(word, core)}"
 
     def _number(self, table: str, value: str) -> int:
         """Return the number of a value in a table, from 1 on, in the order of appearance."""
@@ -224,25 +250,30 @@ class Pseudonyms:
         date, separator, clock, seconds, rest = match.groups()
         try:
             shifted = self._shifted(datetime.fromisoformat(f"{date}T{clock}"))
-        except (OverflowError, ValueError):
+        except ValueError:
             return None
         return shifted.isoformat(separator, "seconds" if seconds else "minutes") + rest
 
     def _shifted(self, time: datetime) -> datetime:
         """Return a time that is shifted by the same minutes as all others."""
-        if self._shift is None:
-            self._shift = _ORIGIN - time.replace(second=0, tzinfo=None)
-        return time + self._shift
+        minute = time.replace(second=0, tzinfo=None)
+        passed = time.replace(tzinfo=None) - _FIRST
+        if not timedelta() <= passed < _SPAN:
+            begin = _PAST if time.year < _ORIGIN.year else _FUTURE
+            number = self._number(f"minute {begin.year}", minute.isoformat())
+            shifted = begin + timedelta(minutes=number, seconds=time.second)
+        else:
+            if self._shift is None:
+                self._shift = _ORIGIN - minute
+            shifted = _FIRST + (passed + self._shift) % _SPAN
+        return shifted.replace(tzinfo=time.tzinfo)
 
     def _epoch(self, literal: str) -> str | None:
         """Return a Unix time that is shifted as all times are."""
         if not _EPOCH.fullmatch(literal):
             return None
         whole, mark, rest = literal.partition(".")
-        try:
-            shifted = self._shifted(datetime.fromtimestamp(int(whole), UTC))
-        except OverflowError:
-            return None
+        shifted = self._shifted(datetime.fromtimestamp(int(whole), UTC))
         return f"{shifted.timestamp():.0f}{mark}{rest}"
 
     def _renumbered(self, core: str) -> str | None:
@@ -265,10 +296,11 @@ class Pseudonyms:
     def _address(self, core: str) -> str | None:
         """Return an IP address of a network for documentation and tests."""
         try:
-            version = ip_address(core).version
+            address = ip_address(core)
         except ValueError:
             return None
-        number = self._number(f"IPv{version}", core)
+        version = address.version
+        number = self._number(f"IPv{version}", str(address))  # one spelling of several
         return str(IPv4Address(_IPV4 + number) if version == 4 else IPv6Address(_IPV6 + number))
 
     def _object(self, core: str) -> str | None:
@@ -280,7 +312,7 @@ class Pseudonyms:
         return (match["type"] or "") + ":".join(filter(None, uids))
 
     def _token(self, core: str) -> str | None:
-        """Return a token with the same times."""
+        """Return a token that is issued at 0, and ends after the same time."""
         match = _TOKEN.fullmatch(core)
         if match is None:
             return None
@@ -289,7 +321,9 @@ class Pseudonyms:
             claims = msgspec.json.decode(base64.urlsafe_b64decode(match[1] + padding), type=_Claims)
         except (ValueError, RecursionError):
             return None
-        times = base64.urlsafe_b64encode(msgspec.json.encode(claims)).decode().rstrip("=")
+        lifetime = min(claims.exp - claims.iat, _MAX_LIFETIME)
+        shown = msgspec.json.encode(_Claims(0, lifetime))
+        times = base64.urlsafe_b64encode(shown).decode().rstrip("=")
         return f"token.{times}.{self._number('token', core)}"
 
     def _hex(self, core: str) -> str | None:
@@ -381,4 +415,6 @@ def _in_case_of(original: str, pseudonym: str) -> str:
 
 
 def _place_key(scheme: str, host: str, port: str | None) -> tuple[str, str | None]:
+    with contextlib.suppress(ValueError):
+        host = str(ip_address(host.strip("[]")))
     return host.casefold(), port or _DEFAULT_PORTS.get(scheme.casefold())

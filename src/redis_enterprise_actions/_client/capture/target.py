@@ -73,5 +73,10 @@ def removing(path: Path) -> Generator[None]:
     try:
         yield
     finally:
-        with contextlib.suppress(OSError):
-            path.unlink()
+        remove(path)
+
+
+def remove(path: Path) -> None:
+    """Remove a draft if it is still there, and can be removed."""
+    with contextlib.suppress(OSError):
+        path.unlink()

@@ -53,8 +53,8 @@ class Captured(Protocol):
 async def capturing(transport: Captured, path: str | os.PathLike[str]) -> AsyncGenerator[None]:
     """Record the exchanges of a transport that end while the body of `async with` runs.
 
-    Raises `UsageError` before the body, and `OSError` after it. If the body has raised an error,
-    that gets a note instead.
+    Raises `UsageError` before the body, and `OSError` after it. If the body has raised an error, or
+    is cancelled, that gets a note instead.
     """
     refuse_unawaited(path)
     transport.home.check()
@@ -66,18 +66,22 @@ async def capturing(transport: Captured, path: str | os.PathLike[str]) -> AsyncG
     try:
         yield
     except BaseException as error:
-        problem = await _finish(transport, capture)
-        if problem is not None:
-            error.add_note(f"{_NOT_WRITTEN}: {path}: {problem}")
-            _log.error("%s: %s: %s", _NOT_WRITTEN, path, problem, extra={"event": "capture failed"})
+        await _finish(transport, capture, path, error)
         raise
-    problem = await _finish(transport, capture)
-    if problem is not None:
-        raise problem
+    await _finish(transport, capture, path, None)
 
 
-async def _finish(transport: Captured, capture: Capture) -> BaseException | None:
-    """Complete the file; return what prevented it. A cancellation is raised after that."""
+async def _finish(
+    transport: Captured,
+    capture: Capture,
+    path: str | os.PathLike[str],
+    raised: BaseException | None,
+) -> None:
+    """Complete the file, and raise what prevented it; `raised` is the error of the body.
+
+    That error, or else a cancellation meanwhile, gets a note instead. A cancellation is raised when
+    the file is complete. At a second one, that of the body included, the capture is given up.
+    """
     transport.capture = None
     ending = asyncio.wrap_future(capture.finish())
     cancelled: asyncio.CancelledError | None = None
@@ -85,11 +89,17 @@ async def _finish(transport: Captured, capture: Capture) -> BaseException | None
         try:
             await asyncio.wait([ending])
         except asyncio.CancelledError as error:
+            if cancelled is not None or isinstance(raised, asyncio.CancelledError):
+                capture.give_up()
             cancelled = error
-    problem = ending.exception()
+    problem, shown = ending.exception(), cancelled or raised
+    if problem is not None:
+        if shown is None:
+            raise problem
+        shown.add_note(f"{_NOT_WRITTEN}: {path}: {problem}")
+        _log.error("%s: %s: %s", _NOT_WRITTEN, path, problem, extra={"event": "capture failed"})
     if cancelled is not None:
         raise cancelled
-    return problem
 
 
 def is_written(error: BaseException) -> bool:

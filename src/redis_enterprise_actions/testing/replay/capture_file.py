@@ -139,7 +139,9 @@ def read_capture(path: str | Path) -> Capture:
         raise CaptureError(name, field.rstrip("`") or "$", problem) from None
     except UnicodeDecodeError as error:
         raise CaptureError(name, "", f"it is not UTF-8: byte {error.start}") from None
-    except (ValueError, RecursionError) as error:
+    except RecursionError:
+        raise CaptureError(name, "", "it is nested too deeply") from None
+    except ValueError as error:
         raise CaptureError(name, "", f"it is not JSON: {error}") from None
     if capture is None:
         problem = f"version {version} is not one that this package reads, which is {VERSION}"

@@ -34,7 +34,9 @@ _TICK: Final = 2e-3  # seconds; the times of a capture have three decimals
 _PATIENCE: Final = 1.0  # seconds beyond those after which the client of the capture has left
 _KEPT: Final = 2**20  # bytes of a request that are compared to those of the capture
 _PIECE: Final = 2**20  # bytes
-_NO_DATE: Final = ""  # keeps aiohttp from adding the present date, until it is removed
+# Keeps aiohttp from adding the present date, and a type, until it is removed.
+_ABSENT: Final = ""
+_OWN_HEADERS: Final = (hdrs.DATE, hdrs.CONTENT_TYPE)
 _TOO_LARGE: Final = 65  # pieces; the client of this package reads 64
 
 
@@ -90,6 +92,7 @@ class ReplayedCluster(Clocked):
         self._set_up()
         self._clock.start()
         await self._nodes.open()
+        self._bodies: dict[int, bytes] = {}  # by the identity of the exchange
         self._urls = dict(zip(self._capture.nodes, self.urls, strict=True))
         names = "|".join(map(re.escape, sorted(self._urls, key=len, reverse=True)))
         self._node_url = re.compile(f"(?:{names})(?![A-Za-z0-9_.:-])")
@@ -224,15 +227,24 @@ class ReplayedCluster(Clocked):
             for name, value in exchange.headers.items()
             if name.lower() in PLAYED_HEADERS
         }
-        body = b""
-        if isinstance(exchange.json, msgspec.Raw):
-            text = msgspec.json.format(bytes(exchange.json), indent=0).decode()
-            body = self._with_own_urls(text).encode()
-        elif isinstance(exchange.text, str):
-            body = self._with_own_urls(exchange.text).encode("utf-8", "replace")
+        body = self._body(exchange)
         response = web.Response(status=exchange.status or 200, headers=headers, body=body)
-        response.headers.setdefault(hdrs.DATE, _NO_DATE)
+        for name in _OWN_HEADERS:
+            response.headers.setdefault(name, _ABSENT)
         return response
+
+    def _body(self, exchange: RecordedExchange) -> bytes:
+        """Return the body of an answer, which is made once: a large one takes long."""
+        body = self._bodies.get(id(exchange))
+        if body is None:
+            body = b""
+            if isinstance(exchange.json, msgspec.Raw):
+                text = msgspec.json.format(bytes(exchange.json), indent=0).decode()
+                body = self._with_own_urls(text).encode()
+            elif isinstance(exchange.text, str):
+                body = self._with_own_urls(exchange.text).encode("utf-8", "replace")
+            self._bodies[id(exchange)] = body
+        return body
 
     def _with_own_urls(self, text: str) -> str:
         """Return a text in which the URLs of the capture's nodes are those of this cluster."""
@@ -275,16 +287,17 @@ class ReplayedCluster(Clocked):
 
 
 async def _without_own_headers(_: web.Request, response: web.StreamResponse) -> None:
-    """Remove the headers that the capture has not: the server's, and the date."""
+    """Remove the headers that the capture has not: the server's, the date and the type."""
     response.headers.pop(hdrs.SERVER, None)
-    if response.headers.get(hdrs.DATE) == _NO_DATE:
-        del response.headers[hdrs.DATE]
+    for name in _OWN_HEADERS:
+        if response.headers.get(name) == _ABSENT:
+            del response.headers[name]
 
 
 def _no_answer(seen: SeenRequest) -> web.Response:
     description = f"the capture has no answer to {seen.method} {seen.path}"
     body = {"error_code": "not_captured", "description": description}
-    return web.json_response(body, status=404, headers={hdrs.DATE: _NO_DATE})
+    return web.json_response(body, status=404, headers={hdrs.DATE: _ABSENT})
 
 
 async def _read_body(request: web.Request) -> bytes:
