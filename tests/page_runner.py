@@ -210,7 +210,7 @@ class PageRunner:
         assert (ran.returncode, ran.stderr) == (0, "")
         for line in commands.replace("\\\n", "").splitlines():
             if line.startswith("redis-actions "):
-                ours = re.split(r" (?:&&|[|>]) ", line)[0]
+                ours = re.split(r" (?:&&|[|<>]) ", line)[0]
                 parse_arguments(shlex.split(ours, comments=True)[1:])
 
     def _yaml(self, example: Example) -> None:

@@ -12,11 +12,15 @@ import shutil
 import signal
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+import aiohttp
 import pytest
 
+from redis_enterprise_actions.testing import ControlServer, FakeCluster
+from redis_enterprise_actions.testing.control.schema import json_schema
 from tests.needed_tools import skip
 
 
@@ -179,3 +183,33 @@ def test_output_on_the_page() -> None:
         "cluster_test.go",
         "upgrade.sh",
     }
+
+
+async def test_calls_on_the_page() -> None:
+    """The page has every call of the control API, and the cluster accepts each body on it."""
+    row = re.compile(r"^\| `(GET|POST) /_fake/([\w.]*)`(?:, `(\w+)`)? \|(.*)\|$", re.MULTILINE)
+    rows = row.findall(PAGE.read_text("utf-8"))
+    names = {name for row in rows for name in row[1:3]}
+    known: Any = json_schema()["paths"]
+    assert {f"/_fake/{name}" for name in names} == {*known, "/_fake/schema.json"}
+    bodies = [
+        (name, body)
+        for method, name, _, text in rows
+        for body in re.findall(r"`(\{.*?\})`(?= |$|[,;:])", text)
+        if method == "POST"
+    ]
+    assert len(bodies) > 15
+    for name, body in bodies:
+        async with (
+            FakeCluster(
+                nodes=1 if name == "bootstraps" else 3,
+                bootstrapped=name != "bootstraps",
+                starts_at=datetime(2026, 1, 1, tzinfo=UTC),
+            ) as cluster,
+            ControlServer(cluster) as control,
+            aiohttp.ClientSession() as session,
+        ):
+            if name == "transfers":
+                cluster.add_bdb(1)
+            async with session.post(f"{control.url}{name}", data=body) as response:
+                assert response.status == 200, (name, body, await response.text())

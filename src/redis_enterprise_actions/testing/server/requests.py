@@ -61,7 +61,8 @@ async def read_body(request: web.Request, *, required: bool = False) -> dict[str
         return {}
     body = await read_object(request)
     if body is None:
-        raise error_response(400, "invalid_request", "a JSON object is required, declared as such")
+        problem = "the body must be a JSON object, sent with Content-Type: application/json"
+        raise error_response(400, "invalid_request", problem)
     return body
 
 
