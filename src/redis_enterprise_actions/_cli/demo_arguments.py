@@ -24,6 +24,7 @@ def add_fake_cluster(command: CommandParser) -> None:
             "redis-actions fake-cluster --replay answers.json",
         ],
         exit_codes=LOCAL_CODES,
+        notes="Without --scenario, --replay, --control and --json, a few actions are running.",
     )
     text = "port on 127.0.0.1, of the first node (default: any free port)"
     command.add_argument("--port", type=whole_number, help=text)
