@@ -91,7 +91,7 @@ def test_draft_has_no_secrets(tmp_path: Path) -> None:
 def test_a_link_stays(tmp_path: Path) -> None:
     """The file that a link names is replaced."""
     (tmp_path / "link").symlink_to(tmp_path / "answers.json")
-    Capture(tmp_path / "link", [], 0.0).finish().result(60)
+    Capture(tmp_path / "link", [SEEN.node], 0.0).finish().result(60)
 
     assert (tmp_path / "link").is_symlink()
     assert read(tmp_path / "answers.json").exchanges == []
@@ -234,7 +234,7 @@ def test_given_up_at_the_last_moment(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_given_up_too_late(tmp_path: Path) -> None:
     """A file that is there already stays."""
-    capture = Capture(tmp_path / "answers.json", [], 0.0)
+    capture = Capture(tmp_path / "answers.json", [SEEN.node], 0.0)
     capture.finish().result(60)
 
     assert not capture.give_up()
@@ -273,9 +273,9 @@ def test_one_file_for_one_capture(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "answers.json")
     capture = Capture(tmp_path / "answers.json", [], 0.0)
     with pytest.raises(UsageError, match="another capture of this process writes to"):
-        Capture(tmp_path / "link", [], 0.0)
+        Capture(tmp_path / "link", [SEEN.node], 0.0)
     capture.finish().result(60)
-    Capture(tmp_path / "link", [], 0.0).finish().result(60)
+    Capture(tmp_path / "link", [SEEN.node], 0.0).finish().result(60)
 
     assert drafts(tmp_path) == []
 
