@@ -9,6 +9,7 @@ from aiohttp import hdrs, web
 from aiohttp.http import SERVER_SOFTWARE
 
 from redis_enterprise_actions.testing.settings import SeenRequest
+from redis_enterprise_actions.testing.wrong_argument import WrongArgument
 
 from .faults import Fault, disconnect, next_fault, send_half, spoil
 from .nodes import inside_address
@@ -187,3 +188,6 @@ async def _serve(request: web.Request, handler: Handler) -> web.StreamResponse:
         return await handler(request)
     except web.HTTPException as error:
         return web.Response(status=error.status, text=error.text, content_type=error.content_type)
+    except WrongArgument as error:  # of a plan that does not fit the work of the call
+        fields = {"error_code": "wrong_plan", "description": f"{error.argument}: {error}"}
+        return web.json_response(fields, status=500)
