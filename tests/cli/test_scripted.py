@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 from contextlib import ExitStack, contextmanager
@@ -56,13 +57,34 @@ async def end(task: asyncio.Task[None]) -> None:
 
 
 @pytest.mark.prints_password
+async def test_certificate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With TLS, `--json` and the control API have the certificate that a client is to trust."""
+    scenario = tmp_path / "tls.toml"
+    scenario.write_text('v = 1\n[cluster]\ntls = "own-ca"\n')
+    options = ("--scenario", str(scenario), "--control", "0", "--json")
+    task, printed = await served(*options, capsys=capsys)
+    addresses = json.loads(printed)
+    trusting = ssl.create_default_context(cadata=addresses["ca_pem"])
+    async with aiohttp.ClientSession() as session:
+        async with session.get(f"{addresses['url']}/v1/bootstrap", ssl=trusting) as answer:
+            assert answer.status == 401
+        async with session.get(addresses["control"]) as state:
+            assert (await state.json())["ca_pem"] == addresses["ca_pem"]
+        with pytest.raises(aiohttp.ClientConnectorCertificateError):
+            await session.get(addresses["url"])
+    await end(task)
+
+
+@pytest.mark.prints_password
 async def test_json(capsys: pytest.CaptureFixture[str]) -> None:
     """`--json` prints the addresses as one line, from which a program reads the ports."""
     options = ("--scenario", EXAMPLE, "--control", "0", "--speed", "0", "--json")
     task, printed = await served(*options, capsys=capsys)
     (line,) = printed.splitlines()
     addresses = json.loads(line)
-    assert list(addresses) == ["v", "url", "urls", "username", "password", "version", "control"]
+    where = ["url", "urls", "username", "password", "ca_pem"]
+    assert list(addresses) == ["v", *where, "version", "control"]
+    assert addresses["ca_pem"] is None
     assert (addresses["v"], addresses["version"], len(addresses["urls"])) == (1, "8.0", 3)
     async with (
         aiohttp.ClientSession() as session,

@@ -82,7 +82,9 @@ async def serve_scripted(cluster: FakeCluster, args: argparse.Namespace) -> int:
                 text = f"--control {args.control} on {one_line(host)} cannot be used: {error}"
                 raise UsageError(text) from error
         if args.json:
-            print_json(addresses(cluster, version=cluster.version, control=control))
+            ca_pem = cluster.ca_pem if cluster.url.startswith("https:") else None
+            known = {"ca_pem": ca_pem, "version": cluster.version, "control": control}
+            print_json(addresses(cluster) | known)
         else:
             _print_addresses(cluster, control)
         return await serve(until_eof=args.until_eof)
@@ -94,21 +96,17 @@ def _port_text(args: argparse.Namespace) -> str:
     return "the port" if args.scenario is None else f"the port of {one_line(args.scenario)}"
 
 
-def addresses(
-    cluster: FakeCluster | ReplayedCluster,
-    *,
-    version: str | None = None,
-    control: str | None = None,
-) -> dict[str, object]:
-    """Return the addresses and credentials for `--json`. A replay has no version and no control."""
+def addresses(cluster: FakeCluster | ReplayedCluster) -> dict[str, object]:
+    """Return the addresses and credentials for `--json`. The rest is null for a replay."""
     return {
         "v": 1,
         "url": cluster.url,
         "urls": cluster.urls,
         "username": cluster.username,
         "password": cluster.password,
-        "version": version,
-        "control": control,
+        "ca_pem": None,
+        "version": None,
+        "control": None,
     }
 
 

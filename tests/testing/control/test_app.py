@@ -59,6 +59,7 @@ class TestCalls:
             "urls": cluster.urls,
             "username": cluster.username,
             "password": cluster.password,
+            "ca_pem": None,
             "version": "8.0",
             "clock": {"v": 1, **START},
             "requests": 0,

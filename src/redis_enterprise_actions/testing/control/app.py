@@ -191,6 +191,7 @@ class ControlApi:
             urls=cluster.urls,
             username=cluster.username,
             password=cluster.password,
+            ca_pem=cluster.ca_pem if cluster.url.startswith("https:") else None,
             version=cluster.version,
             clock=self._time(request),
             requests=len(cluster.requests),

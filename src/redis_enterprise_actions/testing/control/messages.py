@@ -113,7 +113,8 @@ class ClockAnswer(Answer, frozen=True, kw_only=True):
 class StateAnswer(Answer, frozen=True, kw_only=True):
     """Address and credentials of the cluster, and its clock.
 
-    `requests` is the number of requests so far. `problems` has the errors of entries whose time has
+    `ca_pem` is the certificate to trust, as PEM, or null for plain HTTP. `requests` is the number
+    of requests so far. `problems` has the errors of entries whose time has
     come, and which the cluster refused then.
     """
 
@@ -121,6 +122,7 @@ class StateAnswer(Answer, frozen=True, kw_only=True):
     urls: list[str]
     username: str
     password: str
+    ca_pem: str | None
     version: str
     clock: ClockAnswer
     requests: int
