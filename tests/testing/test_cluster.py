@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 import pytest
 
-from redis_enterprise_actions.testing import FakeCluster, Plan
+from redis_enterprise_actions.testing import FakeCluster
 
 
 if TYPE_CHECKING:
@@ -50,16 +50,6 @@ class TestServer:
     async def test_unknown_path(self, call: HttpClient, path: str) -> None:
         """An unknown path is answered 404."""
         assert (await call("GET", path))[0] == 404
-
-    async def test_wrong_plan(self, cluster: FakeCluster, call: HttpClient) -> None:
-        """A call whose plan does not fit its work is answered 500, with the reason."""
-        cluster.add_bdb(1)
-        cluster.plan("POST", "/v1/bdbs/1/upgrade", Plan(outcome="cancelled"))
-        status, error = await call("POST", "/v1/bdbs/1/upgrade", {})
-        assert (status, error["error_code"]) == (500, "wrong_plan")
-        assert error["description"].startswith("plan.outcome: a state-machine cannot be cancelled")
-        assert cluster.actions == {}
-        assert (await call("POST", "/v1/bdbs/1/upgrade", {}))[0] == 200
 
     async def test_log(self, cluster: FakeCluster, call: HttpClient) -> None:
         """Requests are logged with time, path and answer, but not with credentials."""
