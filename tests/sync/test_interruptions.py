@@ -13,7 +13,7 @@ import pytest
 
 from redis_enterprise_actions.sync import ActionsClient, ClientClosed, ClusterUnhealthy, _link
 from redis_enterprise_actions.sync import _caller as _caller_module
-from redis_enterprise_actions.sync._caller import Caller, _Run
+from redis_enterprise_actions.sync._caller import Caller, _Post, _Run
 from redis_enterprise_actions.testing import Plan
 from tests.sync.test_client import wait_for
 
@@ -87,6 +87,22 @@ def test_lost_end(client: ActionsClient, losing: None) -> None:
 
     assert time.monotonic() - began < _AT_ONCE
     assert client.list_actions() == []
+
+
+def test_callback_after_the_end(client: ActionsClient) -> None:
+    """A callback whose wait has ended by its time limit is not called any more."""
+    called: list[object] = []
+
+    async def nothing() -> None: ...
+
+    run = _Run(client._link.use()[0], nothing)
+    for is_over in (True, False):
+        answer = client._link.use()[0].loop.create_future()
+        if is_over:
+            answer.cancel()
+        run._call(_Post(called.append, is_over, "on_progress", answer))  # type: ignore[arg-type]
+
+    assert called == [False]
 
 
 def test_lost_call(client: ActionsClient, threaded: ThreadedCluster, losing: None) -> None:

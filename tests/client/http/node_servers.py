@@ -71,12 +71,16 @@ class Node:
 async def serving(*nodes: Node) -> AsyncIterator[list[str]]:
     """Serve nodes, and return their URLs. A node that "refuses" is not served."""
     async with AsyncExitStack() as stack:
+        runners: list[web.ServerRunner] = []
         for number, node in enumerate(nodes, 1):
             runner = web.ServerRunner(web.Server(node.serve), shutdown_timeout=0)
             await runner.setup()
             stack.push_async_callback(runner.cleanup)
             await web.TCPSite(runner, "127.0.0.1", 0).start()
             node.number, node.url = number, f"http://127.0.0.1:{runner.addresses[0][1]}"
+            runners.append(runner)
+        # Not before all listen, or a later one could be given the same port.
+        for node, runner in zip(nodes, runners, strict=True):
             if node.behaviour == "refuses":
                 await runner.cleanup()
         for node, following in zip(nodes, [*nodes[1:], nodes[0]], strict=True):
