@@ -259,7 +259,7 @@ def test_scenario(pytester: pytest.Pytester, options: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize(("mark", "shown"), [("", 60), (", speed=0, starts_at=START", 0)])
 def test_time_of_a_fixture(pytester: pytest.Pytester, mark: str, shown: int) -> None:
-    """What a fixture did lies in the past; only a scenario and `starts_at` start the clock anew."""
+    """The acts of a fixture are past; only a scenario and `starts_at` start the clock anew."""
     source = f"""
         from datetime import UTC, datetime
         import pytest

@@ -58,6 +58,7 @@ pytestmark = [pytest.mark.enable_socket, pytest.mark.system]
 # The client hides the password of a URL in a text, which is then no longer the value it had.
 PLANTED: Final = [plant for plant in PLANTS if "Pw@" not in str(plant)]
 DIFFERS: Final = 2  # seed
+DIFFERENCE: Final = "from 1583.9 s on, node actions are asked for too early, and records differ"
 UUID_END: Final = "-0000-4000-8000-000000000000"
 WAITS: Final = 100
 SEND: Final = aiohttp.ClientSession._request
@@ -314,7 +315,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     seed = metafunc.config.getoption("--seed")
     several = range(1, 11) if metafunc.config.getoption("--full") else [1]
     seeds = [
-        pytest.param(each, marks=pytest.mark.xfail(reason="see the top"))
+        pytest.param(each, marks=pytest.mark.xfail(strict=True, reason=DIFFERENCE))
         if each == DIFFERS
         else each
         for each in several

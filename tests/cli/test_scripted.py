@@ -151,7 +151,7 @@ def test_contradictions(options: list[str], problem: str) -> None:
 
 
 def test_settings_of_the_file(tmp_path: Path) -> None:
-    """What the file has counts for contradictions, too; a wrong setting of it names the field."""
+    """Settings of the file count for contradictions, too; a wrong one of them is named."""
     for table, problem in (
         ("port = 5000\nnodes = 3", "--control 5002 is the port of a node"),
         ("client_certificate = true", "$.cluster.client_certificate: "),
@@ -347,7 +347,7 @@ def test_signals(signum: int) -> None:
 
 
 def test_problems_are_printed(tmp_path: Path) -> None:
-    """What the cluster refuses later is an error on standard error, and the cluster goes on."""
+    """A later refusal of the cluster is an error on standard error, and the cluster goes on."""
     file = tmp_path / "a.toml"
     file.write_text(
         "v = 1\n[[restarts]]\nnode = 1\nat = 5\n[[restarts]]\nnode = 1\nat = 6", "utf-8"

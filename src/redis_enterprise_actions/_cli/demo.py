@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 from contextlib import AsyncExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -16,7 +15,7 @@ from redis_enterprise_actions.testing import FakeCluster, Plan
 
 from .output import print_error, print_line
 from .replay import serve_replay
-from .scripted import make_cluster, serve_scripted
+from .scripted import make_cluster, print_exports, serve_scripted
 from .serving import check_standard_input, serve
 from .wait.displays import ci_output, create_display
 from .wait.follow import StopCondition, follow
@@ -63,11 +62,7 @@ async def serve_fake_cluster(cluster: FakeCluster, args: argparse.Namespace) -> 
         except OSError as error:
             raise UsageError(f"--port {args.port} cannot be used: {error}") from error
         print_line(f"A fake cluster, version {cluster.version}, is at {cluster.url} until Ctrl-C.")
-        print_line("In another terminal:")
-        print_line("")
-        print_line(f"export REDIS_ENTERPRISE_URL={cluster.url}")
-        print_line(f"export REDIS_ENTERPRISE_USER={shlex.quote(cluster.username)}")
-        print_line(f"export REDIS_ENTERPRISE_PASSWORD={shlex.quote(cluster.password)}")
+        print_exports(cluster)
         print_line("")
         print_line("# Each of these begins when it is first asked for, also by list.")
         if cluster.speed != 1:

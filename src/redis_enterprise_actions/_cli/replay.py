@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Final
 
@@ -11,7 +10,7 @@ from redis_enterprise_actions._model.text import duration_text, one_line
 from redis_enterprise_actions.testing import CaptureError, FakeCluster
 
 from .output import print_json, print_line
-from .scripted import addresses
+from .scripted import addresses, print_exports
 from .serving import serve
 
 
@@ -54,11 +53,7 @@ async def serve_replay(args: argparse.Namespace) -> int:
         print_line(f"A replay of {one_line(path)} is at {cluster.url} until Ctrl-C.")
         for line in describe(cluster):
             print_line(line)
-        print_line("In another terminal:")
-        print_line("")
-        print_line(f"export REDIS_ENTERPRISE_URL={shlex.quote(' '.join(cluster.urls))}")
-        print_line(f"export REDIS_ENTERPRISE_USER={shlex.quote(cluster.username)}")
-        print_line(f"export REDIS_ENTERPRISE_PASSWORD={shlex.quote(cluster.password)}")
+        print_exports(cluster)
         return await serve(until_eof=args.until_eof)
 
 

@@ -114,6 +114,11 @@ def _print_addresses(cluster: FakeCluster, control: str | None) -> None:
     print_line(f"A fake cluster, version {cluster.version}, is at {cluster.url} until Ctrl-C.")
     if control is not None:
         print_line(f"Its control API is at {control}")
+    print_exports(cluster)
+
+
+def print_exports(cluster: FakeCluster | ReplayedCluster) -> None:
+    """Print the lines that connect the commands in another terminal to a cluster."""
     print_line("In another terminal:")
     print_line("")
     print_line(f"export REDIS_ENTERPRISE_URL={shlex.quote(' '.join(cluster.urls))}")

@@ -56,5 +56,5 @@ def _read_to_the_end() -> None:
             try:
                 if not os.read(_STDIN, _PIECE):
                     return
-            except BlockingIOError:  # whoever else has it open has set it so
+            except BlockingIOError:  # set by another program that has it open
                 select.select([_STDIN], [], [])

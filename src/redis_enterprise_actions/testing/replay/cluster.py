@@ -98,7 +98,7 @@ class ReplayedCluster(Clocked):
         self._node_url = re.compile(f"(?:{names})(?![A-Za-z0-9_.:-])")
         if self._switches and self._switches[0].at == -inf:
             await self._switch_nodes(-inf)
-            # Nobody can tell when the first requests come, as they are refused.
+            # The first requests are refused, so that their time cannot be seen.
             self._start_at(self._capture.exchanges[0].at)
         return self
 
@@ -150,7 +150,7 @@ class ReplayedCluster(Clocked):
 
     @property
     def unplayed(self) -> list[RecordedExchange]:
-        """Exchanges of the capture that nobody has asked for so far, in their order.
+        """Exchanges of the capture that were not asked for so far, in their order.
 
         A request that was refused a connection is none of them, as a cluster does not see it.
         """

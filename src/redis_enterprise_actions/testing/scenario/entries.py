@@ -54,7 +54,7 @@ _MAX_INTEGER: Final = 2**64 - 1
 
 
 class Stage(Enum):
-    """When entries take effect at the start of a cluster.
+    """Moment at which entries take effect at the start of a cluster.
 
     `SETTINGS` and databases do not depend on the time; `WORK` begins before the nodes listen, and
     `NODES` are acted on when all listen, but before any of them answers.
