@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from redis_enterprise_actions._model.errors import UsageError
 from redis_enterprise_actions._model.text import one_line
 from redis_enterprise_actions.testing import ControlServer, FakeCluster, Scenario, ScenarioError
+from redis_enterprise_actions.testing.settings import MAX_NODES
 
 from .output import print_json, print_line
 from .serving import serve
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from redis_enterprise_actions.testing import ReplayedCluster
 
 _LOCALHOST: Final = "127.0.0.1"
-_MAX_NODES: Final = 100
 _PORTS: Final = 65_536
 _SETTINGS: Final = ("port", "version", "nodes", "speed", "seed")  # of `FakeCluster`
 
@@ -33,8 +33,8 @@ def make_cluster(args: argparse.Namespace) -> FakeCluster:
     """
     if args.control is None and args.control_host is not None:
         raise UsageError("--control-host needs --control")
-    if args.nodes is not None and not 1 <= args.nodes <= _MAX_NODES:
-        raise UsageError(f"--nodes is 1 to {_MAX_NODES}")
+    if args.nodes is not None and not 1 <= args.nodes <= MAX_NODES:
+        raise UsageError(f"--nodes is 1 to {MAX_NODES}")
     try:
         scenario = Scenario(v=1) if args.scenario is None else Scenario.read(args.scenario)
         given = {name: getattr(args, name) for name in _SETTINGS if getattr(args, name) is not None}

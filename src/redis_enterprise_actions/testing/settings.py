@@ -7,6 +7,7 @@ from typing import Final, Literal, Protocol, TypeAlias
 
 
 Version: TypeAlias = Literal["7.4", "7.8", "7.22", "8.0", "8.0.16", "8.2"]
+MAX_NODES: Final = 100  # more than clusters have; each one takes a port
 HAS_V2: Final = "7.22"  # the first version with /v2/actions
 
 

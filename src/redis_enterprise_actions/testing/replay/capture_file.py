@@ -14,9 +14,10 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
+from redis_enterprise_actions.testing.settings import MAX_NODES
+
 
 VERSION: Final = 1
-_MAX_NODES: Final = 100  # more than clusters have; each one takes a port
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _WHERE: Final = " - at `"  # of msgspec's messages, before the field
 # Any other header would be one of the connection, which this server makes itself.
@@ -104,7 +105,7 @@ class Capture(Struct, frozen=True, kw_only=True):
     """
 
     v: int
-    nodes: Annotated[list[str], Meta(min_length=1, max_length=_MAX_NODES)]
+    nodes: Annotated[list[str], Meta(min_length=1, max_length=MAX_NODES)]
     exchanges: list[RecordedExchange]
     made_with: str = ""
     unknown: dict[str, list[str]] = {}

@@ -10,9 +10,9 @@ from typing import Annotated, Final, Literal, TypeAlias
 from msgspec import Meta
 
 from redis_enterprise_actions.testing.server.requests import MAX_UID
+from redis_enterprise_actions.testing.settings import MAX_NODES
 
 
-MAX_NODES: Final = 100
 MAX_SECONDS: Final = 1_000_000_000.0  # 31 years
 _MAX_COUNT: Final = 1_000_000
 _MAX_TEXT: Final = 10_000
